@@ -1,0 +1,1 @@
+"""Speech recognition: engines, models, voice activity, the scheduler and the streaming policies."""

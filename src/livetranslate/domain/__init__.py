@@ -1,0 +1,1 @@
+"""The ground everything stands on: frozen data, wire messages and errors; no I/O and no clock."""

@@ -1,0 +1,1 @@
+"""A live session from its first sample to its last event."""

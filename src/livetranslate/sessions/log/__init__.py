@@ -1,0 +1,1 @@
+"""The session log: what was heard, what came of it, and who works on it."""

@@ -1,0 +1,106 @@
+"""What workers take besides live sessions (jobs), and what they report about themselves."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from livetranslate.asr.engine import Capabilities, EngineInfo
+
+
+class JobKind(str, Enum):
+    """Kinds of jobs."""
+
+    TRANSCRIBE = "transcribe"
+    LOAD_MODEL = "load_model"
+    UNLOAD_MODEL = "unload_model"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Work for one worker.
+
+    Attributes:
+        job_id: Unique.
+        kind: What is to be done.
+        payload: MessagePack of the kind's own argument structure.
+        worker_id: The worker it is for, or None for whichever comes first.
+    """
+
+    job_id: str
+    kind: JobKind
+    payload: bytes
+    worker_id: str | None = None
+
+
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model in a worker's memory.
+
+    Attributes:
+        info: What is loaded.
+        capabilities: What it can do.
+        references: Sessions and jobs that hold it.
+        in_flight: Windows being decoded.
+        queued: Windows waiting.
+        idle_s: Seconds since it was used last.
+    """
+
+    info: EngineInfo
+    capabilities: Capabilities
+    references: int
+    in_flight: int
+    queued: int
+    idle_s: float
+
+
+class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker says of itself, every few seconds.
+
+    Attributes:
+        worker_id: Unique name.
+        pid: Process id on its host.
+        host: Host name.
+        ready: Whether it takes sessions.
+        sessions: Ids of the sessions it holds.
+        buffered_s: Seconds of audio in the buffer of each session, in the same order.
+        models: Loaded models.
+        memory_bytes: Proportional set size of the process.
+        cpu_percent: Share of one core since the last report.
+        default_engine: Engine that ``auto`` means here, or why there is none.
+        default_reason: Why, and how to get a better one.
+        device: Device in use, with its name.
+    """
+
+    worker_id: str
+    pid: int
+    host: str
+    ready: bool
+    sessions: tuple[str, ...]
+    buffered_s: tuple[float, ...]
+    models: tuple[LoadedModel, ...]
+    memory_bytes: int
+    cpu_percent: float
+    default_engine: str | None
+    default_reason: str
+    device: str
+
+
+class WorkerDesk(Protocol):
+    """Where workers fetch jobs and leave results and reports."""
+
+    async def take_job(self, worker_id: str, *, wait_s: float) -> Job | None:
+        """Return the oldest job for this worker, waiting up to ``wait_s`` seconds for one."""
+        ...
+
+    async def finish_job(self, job_id: str, result: bytes) -> None:
+        """Deliver the MessagePack result of a job."""
+        ...
+
+    async def fail_job(self, job_id: str, code: str, message: str) -> None:
+        """Deliver a job's failure: code and message of a LiveTranslateError."""
+        ...
+
+    async def report(self, report: WorkerReport) -> None:
+        """Leave the newest report."""
+        ...

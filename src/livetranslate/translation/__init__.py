@@ -1,0 +1,1 @@
+"""Translation of text: engines, choice and fallback, glossary, cache, segments in a stream."""
