@@ -1,0 +1,93 @@
+"""Guards against text that nobody said: out of silence, out of loops, faster than anyone speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from livetranslate.asr.policy import normalise
+from livetranslate.domain.speech import Hypothesis, Word
+
+
+class GuardOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of the guards.
+
+    Attributes:
+        no_speech: No-speech probability from which unsure text is dropped.
+        unsure: Mean word confidence below which text counts as unsure.
+        loop_words: Longest phrase looked at for loops, in words.
+        loop_repeats: Repetitions of a phrase from which it is a loop, if it is unsure or too fast.
+        fastest_word_s: Mean duration of a word below which a run of words is too fast to be speech.
+    """
+
+    no_speech: float = 0.6
+    unsure: float = 0.4
+    loop_words: int = 8
+    loop_repeats: int = 3
+    fastest_word_s: float = 0.08
+
+
+def guarded(
+    hypothesis: Hypothesis,
+    options: GuardOptions,
+    *,
+    has_speech: Callable[[float, float], bool],
+) -> Hypothesis:
+    """Return the hypothesis without what nobody said.
+
+    Args:
+        hypothesis: As the engine gave it.
+        options: Bounds.
+        has_speech: Whether there was speech between two session times in seconds.
+    """
+    words = hypothesis.words
+    if hypothesis.no_speech is not None and hypothesis.no_speech > options.no_speech:
+        if _confidence(words) < options.unsure:
+            words = ()
+    words = _cut_silence(words, has_speech)
+    words = words[: loop_start(words, options)]
+    if words is hypothesis.words:
+        return hypothesis
+    return msgspec.structs.replace(hypothesis, words=tuple(words))
+
+
+def _cut_silence(
+    words: Sequence[Word], has_speech: Callable[[float, float], bool]
+) -> tuple[Word, ...]:
+    """Drop the tail of words that fall where there was no speech."""
+    kept = len(words)
+    while kept and not has_speech(words[kept - 1].start, words[kept - 1].end):
+        kept -= 1
+    return tuple(words[:kept])
+
+
+def loop_start(words: Sequence[Word], options: GuardOptions) -> int:
+    """Return how many leading words to keep: up to and including a looping phrase's first turn.
+
+    A phrase said again and again at a speaker's pace with confidence is speech, not a loop.
+    """
+    texts = [normalise(word.word) for word in words]
+    for begin in range(len(texts)):
+        for size in range(1, min(options.loop_words, (len(texts) - begin) // 2) + 1):
+            turns = _turns(texts, begin, size)
+            if turns < options.loop_repeats:
+                continue
+            run = words[begin : begin + turns * size]
+            seconds = (run[-1].end - run[0].start) / len(run)
+            if seconds < options.fastest_word_s or _confidence(run) < options.unsure:
+                return begin + size
+    return len(words)
+
+
+def _turns(texts: Sequence[str], begin: int, size: int) -> int:
+    phrase = texts[begin : begin + size]
+    turns = 1
+    while texts[begin + turns * size : begin + (turns + 1) * size] == phrase:
+        turns += 1
+    return turns
+
+
+def _confidence(words: Sequence[Word]) -> float:
+    measured = [word.confidence for word in words if word.confidence is not None]
+    return sum(measured) / len(measured) if measured else 1.0

@@ -1,0 +1,295 @@
+"""The streaming recogniser: a session's audio in, steps for the engine out, segments back.
+
+It holds what one session needs and nothing else: the one bounded audio buffer, the voice activity,
+the words committed in the buffer and the open segment. It neither waits nor computes: ``accept``
+takes audio, ``next_step`` says what an engine should decode now (if anything), ``apply`` takes the
+hypothesis. The same audio gives the same steps as long as the engine keeps up, since windows end on
+a grid of ``step_s`` from the begin of the utterance; only a recogniser that is behind by more than
+``lag_s`` leaves grid points out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from livetranslate.asr.engine import Capabilities, Samples, WindowRequest
+from livetranslate.asr.guards import GuardOptions, guarded
+from livetranslate.asr.policy import PolicyOptions, StreamingPolicy, make_policy
+from livetranslate.asr.segmenter import Segmenter, SegmenterOptions, SegmenterState, ends_sentence
+from livetranslate.asr.vad import VadOptions
+from livetranslate.asr.voice import Utterance, VoiceTrack
+from livetranslate.domain.audio import SAMPLE_RATE
+from livetranslate.domain.session import PolicyName, SessionConfig
+from livetranslate.domain.speech import Hypothesis, Segment, Word, join_words
+
+
+class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session's audio is cut into steps; all times in seconds of audio.
+
+    Attributes:
+        step_s: New audio between two decodings of an utterance.
+        lag_s: Backlog from which grid points are left out.
+        max_step_s: Most new audio in one step while catching up.
+        trim_s: Length of the window from which committed sentences leave it.
+        max_window_s: Longest window, further limited by what the engine bears.
+        prompt_chars: Committed text before the window that the engine is told.
+        detect_s: Speech needed before a detected language counts.
+    """
+
+    step_s: float = 0.4
+    lag_s: float = 1.2
+    max_step_s: float = 4.0
+    trim_s: float = 8.0
+    max_window_s: float = 15.0
+    prompt_chars: int = 200
+    detect_s: float = 1.5
+    policy: PolicyOptions = PolicyOptions()
+    vad: VadOptions = VadOptions()
+    guards: GuardOptions = GuardOptions()
+    segmenter: SegmenterOptions = SegmenterOptions()
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine should do now.
+
+    Attributes:
+        audio: Samples of the window.
+        start: Sample of the session at which the window begins.
+        end: Sample after its last one.
+        language: Language to decode, or None to detect it.
+        prompt: Text before the window.
+        prefix: Words committed in the window.
+        final: Whether the utterance ends here.
+    """
+
+    audio: Samples
+    start: int
+    end: int
+    language: str | None
+    prompt: str
+    prefix: tuple[Word, ...]
+    final: bool
+
+    def request(self, config: SessionConfig) -> WindowRequest:
+        """Return the request to a window engine."""
+        return WindowRequest(
+            audio=self.audio,
+            offset_s=self.start / SAMPLE_RATE,
+            language=self.language,
+            task=config.task,
+            prompt=self.prompt,
+            prefix=self.prefix,
+            final=self.final,
+        )
+
+
+class RecogniserState(msgspec.Struct, frozen=True, kw_only=True):
+    """What another recogniser needs to go on: part of a session's checkpoint.
+
+    Attributes:
+        start: Sample from which audio must be fed again.
+        before: End of the committed text before that sample.
+        prefix: Words committed behind that sample.
+        language: Language of the utterance under way, if found.
+        segments: The segmenter's state.
+        speech_samples: Samples of speech so far.
+    """
+
+    start: int = 0
+    before: str = ""
+    prefix: tuple[Word, ...] = ()
+    language: str | None = None
+    segments: SegmenterState = SegmenterState()
+    speech_samples: int = 0
+
+
+class StreamingRecogniser:
+    """Recognition of one session by a window engine; see the module."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        capabilities: Capabilities,
+        options: StreamingOptions,
+        state: RecogniserState | None = None,
+    ) -> None:
+        """Begin a session, or go on with one at ``state.start``."""
+        state = state or RecogniserState()
+        self._config = config
+        self._options = options
+        self._max_window = int(min(options.max_window_s, capabilities.max_window_s) * SAMPLE_RATE)
+        self._policy: StreamingPolicy = make_policy(
+            config.policy or PolicyName.ALIGNATT, options.policy
+        )
+        self._voice = VoiceTrack(options.vad, gate=config.vad, start=state.start)
+        self._segmenter = Segmenter(options.segmenter, state.segments)
+        self._window = state.start
+        self._step_end = state.start
+        self._before = state.before
+        self._prefix: list[Word] = list(state.prefix)
+        self._language = state.language
+        self._speech_before = state.speech_samples
+        self._utterance: Utterance | None = None
+        if state.prefix:
+            self._voice.reopen(state.start)
+
+    @property
+    def policy(self) -> PolicyName:
+        """The streaming policy at work."""
+        return self._policy.name
+
+    @property
+    def buffered_s(self) -> float:
+        """Seconds of audio in the buffer."""
+        return self._voice.buffered / SAMPLE_RATE
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of speech heard so far."""
+        return (self._speech_before + self._voice.speech_samples) / SAMPLE_RATE
+
+    def configure(self, config: SessionConfig) -> None:
+        """Apply a changed configuration to what follows."""
+        if config.language != self._config.language:
+            self._language = None
+        self._config = config
+
+    def accept(self, pcm: NDArray[np.int16]) -> deque[bool]:
+        """Take samples; return the changes between speech (True) and silence that it brought."""
+        return self._voice.accept(pcm)
+
+    def finish(self) -> None:
+        """No more audio follows."""
+        self._voice.finish()
+
+    def next_step(self) -> Step | None:
+        """Return what should be decoded now, or None until more audio comes."""
+        utterance = self._voice.current
+        if utterance is None:
+            return None
+        if utterance is not self._utterance:
+            self._begin(utterance)
+        end = self._next_end(utterance)
+        if end is None:
+            return None
+        self._step_end = end
+        return Step(
+            audio=self._voice.audio(self._window, end),
+            start=self._window,
+            end=end,
+            language=self._known_language(),
+            prompt=self._prompt(),
+            prefix=tuple(self._prefix),
+            final=utterance.end is not None and end >= utterance.end,
+        )
+
+    def apply(self, step: Step, hypothesis: Hypothesis) -> list[Segment]:
+        """Take the hypothesis for a step; return the segments that it changed, in order."""
+        hypothesis = guarded(hypothesis, self._options.guards, has_speech=self._voice.has_speech)
+        end_s = step.end / SAMPLE_RATE
+        words = hypothesis.words
+        full = step.end - self._window >= self._max_window
+        count = self._policy.commit(words, audio_end_s=end_s, final=step.final)
+        if full and not step.final and not count:
+            count = sum(word.end <= end_s - 0.5 for word in words)
+        self._learn_language(hypothesis, step)
+        committed = [msgspec.structs.replace(word, committed=True) for word in words[:count]]
+        self._prefix.extend(committed)
+        changed = self._segmenter.add(
+            committed, words[count:], hypothesis.language, pause=step.final
+        )
+        if step.final:
+            self._close(step)
+        else:
+            self._trim(step, full=full)
+        return changed
+
+    def state(self) -> RecogniserState:
+        """Return what another recogniser needs to go on from here."""
+        return RecogniserState(
+            start=self._voice.resume_point(self._window),
+            before=self._before,
+            prefix=tuple(self._prefix),
+            language=self._language,
+            segments=self._segmenter.state(),
+            speech_samples=self._speech_before + self._voice.speech_samples,
+        )
+
+    def _begin(self, utterance: Utterance) -> None:
+        self._utterance = utterance
+        self._window = max(utterance.start, self._window)
+        self._step_end = self._window
+        self._policy.reset()
+
+    def _next_end(self, utterance: Utterance) -> int | None:
+        """Return where the next window ends, on the grid unless behind."""
+        options = self._options
+        available = utterance.end if utterance.end is not None else self._voice.end
+        limit = min(available, self._window + self._max_window)
+        step = int(options.step_s * SAMPLE_RATE)
+        if limit - self._step_end < step:
+            ends_here = utterance.end is not None and limit == utterance.end
+            return limit if ends_here or limit < available else None
+        if available - self._step_end <= options.lag_s * SAMPLE_RATE:
+            return self._step_end + step
+        ahead = min(limit - self._step_end, int(options.max_step_s * SAMPLE_RATE))
+        return self._step_end + ahead // step * step
+
+    def _prompt(self) -> str:
+        """Return the committed text before the window, or the session's context at its begin."""
+        return self._before or (self._config.context or "")[-self._options.prompt_chars :]
+
+    def _known_language(self) -> str | None:
+        return self._config.language if self._config.language != "auto" else self._language
+
+    def _learn_language(self, hypothesis: Hypothesis, step: Step) -> None:
+        heard = (step.end - step.start) / SAMPLE_RATE
+        if self._language is None and (heard >= self._options.detect_s or step.final):
+            self._language = hypothesis.language
+
+    def _close(self, step: Step) -> None:
+        """End the utterance that a final step belongs to."""
+        self._leave(len(self._prefix))
+        self._voice.close()
+        self._window = step.end
+        self._step_end = step.end
+        self._utterance = None
+        self._policy.reset()
+        if self._config.language == "auto":
+            self._language = None
+
+    def _trim(self, step: Step, *, full: bool) -> None:
+        """Let committed sentences leave the window once it is long."""
+        if step.end - self._window < self._options.trim_s * SAMPLE_RATE:
+            return
+        cut = trim_index(self._prefix, anywhere=full)
+        if cut:
+            self._window = int(self._prefix[cut - 1].end * SAMPLE_RATE)
+        elif full:
+            self._window = step.end - SAMPLE_RATE
+        else:
+            return
+        self._leave(cut)
+        self._voice.drop(self._window)
+
+    def _leave(self, count: int) -> None:
+        """Let the first words of the window become the text before it."""
+        left = join_words(self._prefix[:count], self._language)
+        self._before = f"{self._before} {left}".strip()[-self._options.prompt_chars :]
+        self._prefix = self._prefix[count:]
+
+
+def trim_index(words: Sequence[Word], *, anywhere: bool) -> int:
+    """Return how many words can leave the window: up to the last sentence end.
+
+    With ``anywhere``, all but the last three if there is no sentence end.
+    """
+    for index in range(len(words), 0, -1):
+        if ends_sentence(words[index - 1].word):
+            return index
+    return max(len(words) - 3, 0) if anywhere else 0

@@ -1,0 +1,1 @@
+"""Whisper models under CTranslate2, as faster-whisper loads them."""
