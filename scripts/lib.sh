@@ -41,7 +41,8 @@ apt_install() {
         as_root chmod 755 "$policy"
     fi
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes --no-install-recommends "$@" || code=$?
+        apt-get install --yes --quiet=2 -o Dpkg::Use-Pty=0 --no-install-recommends "$@" \
+        >/dev/null || code=$?
     [ "$ours" = no ] || as_root rm -f "$policy"
     return "$code"
 }

@@ -53,7 +53,7 @@ try_to_install() {
     for package in "$@"; do
         if known "$package"; then wanted+=("$package"); fi
     done
-    [ ${#wanted[@]} -eq 0 ] || apt_install -qq "${wanted[@]}" ||
+    [ ${#wanted[@]} -eq 0 ] || apt_install "${wanted[@]}" ||
         warn "apt could not install all of them; see its message above"
 }
 
