@@ -1,0 +1,1 @@
+"""The running programs: one file a role, and the command line."""
