@@ -1,0 +1,89 @@
+"""SQLAlchemy engines for the two databases, set up alike."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from livetranslate.storage.options import DatabaseOptions
+
+WRITES = "livetranslate_writes"
+"""Execution option of a connection whose transaction writes."""
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def make_engine(options: DatabaseOptions) -> AsyncEngine:
+    """Return an engine; connects to nothing yet."""
+    url = make_url(options.url)
+    common: dict[str, Any] = {
+        "json_serializer": to_json,
+        "json_deserializer": msgspec.json.decode,
+        "hide_parameters": True,
+    }
+    if url.get_backend_name() == "postgresql":
+        return create_async_engine(
+            url,
+            pool_size=options.pool_size,
+            max_overflow=options.pool_max - options.pool_size,
+            pool_timeout=options.connect_timeout_s,
+            pool_pre_ping=True,
+            pool_use_lifo=True,
+            connect_args={
+                "timeout": options.connect_timeout_s,
+                "command_timeout": options.statement_timeout_s,
+                "server_settings": {"application_name": "livetranslate", "timezone": "UTC"},
+            },
+            **common,
+        )
+    engine = create_async_engine(url, **common)
+    _set_up_sqlite(engine, options)
+    return engine
+
+
+def sqlite_file(options: DatabaseOptions) -> Path | None:
+    """Return the file of a SQLite database, or None for PostgreSQL."""
+    url = make_url(options.url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(url.database)
+
+
+def to_json(value: object) -> str:
+    """Return JSON text that PostgreSQL takes too: without NUL characters."""
+    return _NUL.sub(r"\1", msgspec.json.encode(value).decode())
+
+
+def _set_up_sqlite(engine: AsyncEngine, options: DatabaseOptions) -> None:
+    """Make SQLite keep foreign keys, write ahead, and wait for locks.
+
+    A writing transaction takes the write lock at its begin (``BEGIN IMMEDIATE``), so it never
+    fails half-way because another one wrote meanwhile.
+    """
+    busy_ms = int(options.busy_timeout_s * 1000)
+
+    def on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # pyright: ignore[reportAttributeAccessIssue] - sqlite3's own
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {busy_ms}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine.sync_engine, "connect", on_connect)
+    event.listen(engine.sync_engine, "begin", on_begin)
