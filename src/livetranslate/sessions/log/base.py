@@ -7,12 +7,15 @@ claim was given to another can write nothing more (``ClaimLost``). Beside the li
 **checkpoint**, from which any other worker goes on.
 
 Both lists are bounded. Entries are dropped once a checkpoint has passed them; an append waits while
-the backlog is full (overflow policy: block the feeder, never drop). Previews among the events are
-dropped once superseded; final ones stay while the session lives and ``event_retention_s`` after.
+the backlog is full (overflow policy: block the feeder, never drop). So a worker has to move its
+checkpoint on at least once every ``max_backlog_s`` of audio, in silence too. Previews among the
+events are dropped once superseded; final ones stay while the session lives and
+``event_retention_s`` after.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 import msgspec
@@ -27,7 +30,10 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         slow_down_s: Seconds of unprocessed audio from which a feeder is asked to slow down.
-        max_backlog_s: Seconds of unprocessed audio at which an append waits.
+        max_backlog_s: Seconds of unprocessed audio at which an append waits; of audio that no
+            checkpoint has passed, twice as many.
+        max_entries: Entries that no checkpoint has passed, at which an append waits.
+        claim_ttl_s: A claim not touched for so long is given to another worker.
         session_timeout_s: A session without audio or listeners for so long expires.
         event_retention_s: Events are readable for so long after the session's end.
         max_sessions: Open sessions at most; one more is refused with Overloaded.
@@ -35,6 +41,8 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     slow_down_s: float = 30.0
     max_backlog_s: float = 120.0
+    max_entries: int = 20_000
+    claim_ttl_s: float = 3.0
     session_timeout_s: float = 1800.0
     event_retention_s: float = 600.0
     max_sessions: int = 1000
@@ -95,7 +103,7 @@ class Claim(msgspec.Struct, frozen=True):
         session_id: The session.
         worker_id: Who holds it.
         epoch: Rises with each claim of the session; writes of an older one are refused.
-        config: Configuration that the session was created with.
+        config: Configuration in force at the checkpoint; updates behind it are entries.
         checkpoint: Where the previous worker got to, or None.
     """
 
@@ -140,14 +148,20 @@ class SessionLog(Protocol):
     """The log of every session of an installation; all methods raise NotFound for unknown ids."""
 
     async def create(self, session_id: str, config: SessionConfig) -> SessionState:
-        """Open a session and offer it to the workers; raises Conflict if the id exists."""
+        """Open a session and offer it to the workers.
+
+        Raises:
+            Conflict: The log holds the id already.
+            Overloaded: ``max_sessions`` are open.
+        """
         ...
 
     async def append_audio(self, session_id: str, seq: int, pcm: bytes) -> Appended:
         """Append one chunk (s16le mono 16 kHz, maybe empty) and return once it is safe.
 
-        A chunk already had is acknowledged again and ignored. Waits while ``max_backlog_s`` is
-        reached. Raises SequenceGap, SessionClosed.
+        A chunk already had is acknowledged again and ignored, in an ending session too. Waits while
+        ``max_backlog_s`` is reached. Append one chunk of a session after the other. Raises
+        SequenceGap, SessionClosed, InvalidInput.
         """
         ...
 
@@ -164,7 +178,7 @@ class SessionLog(Protocol):
     ) -> list[LogEntry]:
         """Return entries behind position ``after`` (-1: from the first kept), oldest first.
 
-        Waits up to ``wait_s`` seconds for one if there is none.
+        Waits up to ``wait_s`` seconds for one if there is none and one may still come.
         """
         ...
 
@@ -177,7 +191,10 @@ class SessionLog(Protocol):
         ...
 
     async def release(self, claim: Claim) -> None:
-        """Give a session back, to be claimed by any worker; it goes on from its checkpoint."""
+        """Give a session back, to be claimed by any worker; it goes on from its checkpoint.
+
+        Nothing happens if the claim is no longer in force.
+        """
         ...
 
     async def append_events(
@@ -197,13 +214,21 @@ class SessionLog(Protocol):
         ...
 
     async def append_system_events(self, session_id: str, events: list[SessionEvent]) -> int:
-        """Append events that no worker wrote (queue position, a manual speaker name)."""
+        """Append events that no worker wrote (queue position, a manual speaker name).
+
+        A ``session_ended`` closes the session and takes it from its worker. Raises SessionClosed
+        once that is written.
+        """
         ...
 
     async def read_events(
         self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 1024
     ) -> list[SessionEvent]:
-        """Return events with ids above ``after``, oldest first, waiting up to ``wait_s``."""
+        """Return events with ids above ``after``, oldest first, waiting up to ``wait_s``.
+
+        Does not wait once the session has ended. A reader that waits while the session is removed
+        gets the events that are new to it; the next call raises NotFound.
+        """
         ...
 
     async def state(self, session_id: str) -> SessionState:
@@ -220,4 +245,16 @@ class SessionLog(Protocol):
 
     async def delete(self, session_id: str) -> None:
         """Remove a session with everything in it; its worker's next write gets ClaimLost."""
+        ...
+
+    async def sweep(self, *, keep: Collection[str] = ()) -> None:
+        """Do what is due by the clock; to be called about once a second.
+
+        Takes back claims not touched for ``claim_ttl_s``, ends sessions idle for
+        ``session_timeout_s`` (reason ``expired``), and removes those that ended
+        ``event_retention_s`` ago.
+
+        Args:
+            keep: Ids of ended sessions whose events somebody still needs.
+        """
         ...

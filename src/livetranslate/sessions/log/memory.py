@@ -1,0 +1,192 @@
+"""The session log of one process: everything in memory, for an installation on one machine.
+
+It outlives the death of every worker and every connection, not that of its own process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from livetranslate.domain.errors import ClaimLost, Conflict, NotFound, Overloaded
+from livetranslate.domain.events import SessionEvent
+from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.sessions.clock import Clock, SystemClock
+from livetranslate.sessions.log.base import (
+    Appended,
+    Checkpoint,
+    Claim,
+    LogEntry,
+    LogOptions,
+    SessionState,
+)
+from livetranslate.sessions.log.session import LoggedSession, Phase
+from livetranslate.sessions.signal import Signal
+
+
+class MemorySessionLog:
+    """A ``SessionLog`` in memory; to be used from one event loop.
+
+    Args:
+        options: Bounds and times.
+        clock: Tells the time; the machine's by default.
+    """
+
+    def __init__(self, options: LogOptions | None = None, *, clock: Clock | None = None) -> None:
+        self._options = options or LogOptions()
+        self._clock = clock or SystemClock()
+        self._sessions: dict[str, LoggedSession] = {}
+        self._created = 0
+        self._offers: dict[int, LoggedSession] = {}
+        self._offered = Signal()
+
+    async def create(self, session_id: str, config: SessionConfig) -> SessionState:
+        """Open a session and offer it to the workers; raises Conflict, Overloaded."""
+        if session_id in self._sessions:
+            raise Conflict(f"there is a session {session_id} already", field="session_id")
+        if self._open_sessions() >= self._options.max_sessions:
+            raise Overloaded(
+                f"{self._options.max_sessions} sessions are open, which is the limit here; "
+                "try again when one has ended",
+                retry_after_s=5.0,
+            )
+        now = self._clock.monotonic()
+        self._created += 1
+        session = LoggedSession(session_id, config, self._options, order=self._created, now=now)
+        self._sessions[session_id] = session
+        self._offer(session)
+        return session.state(now)
+
+    async def append_audio(self, session_id: str, seq: int, pcm: bytes) -> Appended:
+        """Append one chunk and return once it is safe, which may take until there is room."""
+        session = self._find(session_id)
+        appended = await session.room.poll(
+            lambda: session.append_audio(seq, pcm, self._clock.monotonic()), None
+        )
+        assert appended is not None  # noqa: S101 - a poll without a time limit ends with a value
+        return appended
+
+    async def append_update(self, session_id: str, update: ConfigUpdate) -> None:
+        """Append a change of the configuration."""
+        session = self._find(session_id)
+        await session.room.poll(
+            lambda: session.append_update(update, self._clock.monotonic()), None
+        )
+
+    async def append_end(self, session_id: str, reason: EndReason) -> None:
+        """Take no more audio for a session."""
+        self._find(session_id).append_end(reason)
+
+    async def read_entries(
+        self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 256
+    ) -> list[LogEntry]:
+        """Return entries behind a position; at once if none will ever follow."""
+        session = self._find(session_id)
+        found = await session.entries_changed.poll(
+            lambda: session.entries_after(after, limit), wait_s
+        )
+        return found or []
+
+    async def claim(self, worker_id: str, *, wait_s: float = 0.0) -> Claim | None:
+        """Take the oldest session that has no worker; workers that wait are served in order."""
+        return await self._offered.poll(lambda: self._take(worker_id), wait_s)
+
+    async def touch(self, claim: Claim) -> None:
+        """Keep a claim alive."""
+        self._claimed(claim).touch(claim, self._clock.monotonic())
+
+    async def release(self, claim: Claim) -> None:
+        """Give a session back; nothing happens if the claim is no longer in force."""
+        session = self._sessions.get(claim.session_id)
+        if session is not None and session.holds(claim):
+            self._reoffer(session)
+
+    async def append_events(
+        self,
+        claim: Claim,
+        events: list[SessionEvent],
+        *,
+        checkpoint: Checkpoint | None = None,
+        processed: int | None = None,
+    ) -> int:
+        """Append a worker's events and progress in one step."""
+        return self._claimed(claim).append_events(
+            claim, events, checkpoint, processed, self._clock.monotonic()
+        )
+
+    async def append_system_events(self, session_id: str, events: list[SessionEvent]) -> int:
+        """Append events that no worker wrote."""
+        return self._find(session_id).append_system_events(events, self._clock.monotonic())
+
+    async def read_events(
+        self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 1024
+    ) -> list[SessionEvent]:
+        """Return events with ids above ``after``; at once if none will ever follow."""
+        session = self._find(session_id)
+        found = await session.events_changed.poll(
+            lambda: session.events_after(after, limit), wait_s
+        )
+        return found or []
+
+    async def state(self, session_id: str) -> SessionState:
+        """Return what is known of a session."""
+        return self._find(session_id).state(self._clock.monotonic())
+
+    async def sessions(self) -> list[SessionState]:
+        """Return all sessions, oldest first."""
+        now = self._clock.monotonic()
+        return [session.state(now) for session in self._sessions.values()]
+
+    async def keep_alive(self, session_id: str) -> None:
+        """Note a listener's activity."""
+        self._find(session_id).keep_alive(self._clock.monotonic())
+
+    async def delete(self, session_id: str) -> None:
+        """Remove a session; readers that wait get what is new for them, then NotFound."""
+        self._remove(self._find(session_id))
+
+    async def sweep(self, *, keep: Collection[str] = ()) -> None:
+        """Do what is due by the clock."""
+        now = self._clock.monotonic()
+        for session_id, session in list(self._sessions.items()):
+            if session.claim_stale(now):
+                self._reoffer(session)
+            if session.idle(now):
+                session.append_end(EndReason.EXPIRED)
+            if session_id not in keep and session.outlived(now):
+                self._remove(session)
+
+    def _find(self, session_id: str) -> LoggedSession:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise NotFound(f"there is no session {session_id} (any more)", field="session_id")
+        return session
+
+    def _claimed(self, claim: Claim) -> LoggedSession:
+        session = self._sessions.get(claim.session_id)
+        if session is None:
+            raise ClaimLost(f"session {claim.session_id} was removed")
+        return session
+
+    def _open_sessions(self) -> int:
+        over = (Phase.ENDED, Phase.REMOVED)
+        return sum(session.phase not in over for session in self._sessions.values())
+
+    def _remove(self, session: LoggedSession) -> None:
+        del self._sessions[session.session_id]
+        self._offers.pop(session.order, None)
+        session.remove()
+
+    def _offer(self, session: LoggedSession) -> None:
+        self._offers[session.order] = session
+        self._offered.notify()
+
+    def _reoffer(self, session: LoggedSession) -> None:
+        session.claim = None
+        self._offer(session)
+
+    def _take(self, worker_id: str) -> Claim | None:
+        while self._offers:
+            session = self._offers.pop(min(self._offers))
+            if session.claimable:
+                return session.take(worker_id, self._clock.monotonic())
+        return None

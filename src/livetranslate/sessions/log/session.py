@@ -1,0 +1,336 @@
+"""One session of the in-process log: its state and the rules of changing it, without waiting.
+
+Every method takes the time it needs as an argument, and either changes the session at once and
+wholly or raises and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from livetranslate.domain.audio import BYTES_PER_SAMPLE, AudioChunk, seconds
+from livetranslate.domain.errors import (
+    ClaimLost,
+    InvalidInput,
+    NotFound,
+    SequenceGap,
+    SessionClosed,
+)
+from livetranslate.domain.events import SessionEnded, SessionEvent
+from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.sessions.log.base import (
+    Appended,
+    AudioEntry,
+    Checkpoint,
+    Claim,
+    EndEntry,
+    LogEntry,
+    LogOptions,
+    SessionState,
+    UpdateEntry,
+)
+from livetranslate.sessions.log.events import EventBuffer
+from livetranslate.sessions.signal import Signal
+
+
+class Phase(Enum):
+    """Life of a logged session; it only moves forward."""
+
+    OPEN = "open"
+    ENDING = "ending"
+    ENDED = "ended"
+    REMOVED = "removed"
+
+
+class LoggedSession:
+    """Entries, events, claim and checkpoint of one session.
+
+    Attributes:
+        entries_changed: Notified when there are new entries, or will never be any.
+        events_changed: Notified when there are new events, or will never be any.
+        room: Notified when a waiting append should try again.
+    """
+
+    def __init__(
+        self, session_id: str, config: SessionConfig, options: LogOptions, *, order: int, now: float
+    ) -> None:
+        self.session_id = session_id
+        self.order = order
+        self.phase = Phase.OPEN
+        self.claim: Claim | None = None
+        self.ended_at = 0.0
+        self.entries_changed = Signal()
+        self.events_changed = Signal()
+        self.room = Signal()
+        self._options = options
+        self._checkpoint_config = config
+        self._config = config
+        self._entries: list[LogEntry] = []
+        self._first = 0
+        self._processed = -1
+        self._dropped_samples = 0
+        self._processed_samples = 0
+        self._samples = 0
+        self._next_seq = 0
+        self._checkpoint: Checkpoint | None = None
+        self._epoch = 0
+        self._touched_at = now
+        self._active_at = now
+        self._ending: EndReason | None = None
+        self._events = EventBuffer()
+
+    @property
+    def claimable(self) -> bool:
+        """Whether a worker is wanted."""
+        return self.claim is None and self.phase in (Phase.OPEN, Phase.ENDING)
+
+    @property
+    def buffered_s(self) -> float:
+        """Seconds of audio that no worker has processed yet."""
+        return seconds(self._samples - self._processed_samples)
+
+    def state(self, now: float) -> SessionState:
+        """Return what is known of the session."""
+        return SessionState(
+            session_id=self.session_id,
+            config=self._config,
+            next_seq=self._next_seq,
+            samples=self._samples,
+            buffered_s=self.buffered_s,
+            last_event_id=self._events.last_id,
+            worker_id=self.claim.worker_id if self.claim else None,
+            epoch=self._epoch,
+            ending=self._ending,
+            ended=self.phase in (Phase.ENDED, Phase.REMOVED),
+            idle_s=max(0.0, now - self._active_at),
+        )
+
+    def keep_alive(self, now: float) -> None:
+        """Note activity."""
+        self._active_at = now
+
+    # Entries
+
+    def append_audio(self, seq: int, pcm: bytes, now: float) -> Appended | None:
+        """Take a chunk, or acknowledge one already had; None while there is no room for it."""
+        self._check_present()
+        if seq < 0:
+            raise InvalidInput(f"chunks are numbered from 0, not {seq}", field="seq")
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise InvalidInput("a chunk of audio has whole 16-bit samples", field="audio")
+        self._active_at = now
+        if seq < self._next_seq:
+            return Appended(self._next_seq - 1, self.buffered_s)
+        self._check_open()
+        if seq > self._next_seq:
+            raise SequenceGap(expected_seq=self._next_seq, got_seq=seq)
+        if self._full:
+            return None
+        self._add(AudioEntry(self._next_position, AudioChunk(seq, self._samples, pcm)))
+        self._samples += len(pcm) // BYTES_PER_SAMPLE
+        self._next_seq += 1
+        return Appended(seq, self.buffered_s)
+
+    def append_update(self, update: ConfigUpdate, now: float) -> bool | None:
+        """Take a change of the configuration; None while there is no room for it."""
+        self._check_present()
+        self._check_open()
+        self._active_at = now
+        if self._full:
+            return None
+        self._config = update.apply(self._config)
+        self._add(UpdateEntry(self._next_position, update))
+        return True
+
+    def append_end(self, reason: EndReason) -> None:
+        """Take nothing any more; nothing happens if that is so already."""
+        if self.phase is not Phase.OPEN:
+            return
+        self.phase = Phase.ENDING
+        self._ending = reason
+        self._add(EndEntry(self._next_position, reason))
+        self.room.notify()
+
+    def entries_after(self, position: int, limit: int) -> list[LogEntry] | None:
+        """Return kept entries behind a position; None if there are none yet."""
+        self._check_present()
+        first = max(0, position + 1 - self._first)
+        found = self._entries[first : first + limit]
+        return found if found or self.phase is Phase.ENDED else None
+
+    # Claims
+
+    def take(self, worker_id: str, now: float) -> Claim:
+        """Give the session to a worker, from its checkpoint on."""
+        self._epoch += 1
+        self._touched_at = now
+        self._processed = self._first - 1
+        self._processed_samples = self._dropped_samples
+        self.claim = Claim(
+            self.session_id, worker_id, self._epoch, self._checkpoint_config, self._checkpoint
+        )
+        return self.claim
+
+    def touch(self, claim: Claim, now: float) -> None:
+        """Note that the holder of the claim lives; raises ClaimLost for any other."""
+        self._check_claim(claim)
+        self._touched_at = now
+
+    def holds(self, claim: Claim) -> bool:
+        """Return whether this very claim is in force."""
+        mine = self.claim
+        return mine is not None and (mine.epoch, mine.worker_id) == (claim.epoch, claim.worker_id)
+
+    # Events
+
+    def append_events(
+        self,
+        claim: Claim,
+        events: Sequence[SessionEvent],
+        checkpoint: Checkpoint | None,
+        processed: int | None,
+        now: float,
+    ) -> int:
+        """Take a worker's events and progress in one step; return the newest event's number."""
+        self._check_claim(claim)
+        self._check_events(events)
+        reached = self._processed if processed is None else processed
+        if checkpoint is not None:
+            reached = max(reached, checkpoint.position)
+        last = self._next_position - 1
+        if reached > last or (checkpoint is not None and checkpoint.position < self._first - 1):
+            raise InvalidInput(
+                f"the log of {self.session_id} holds the positions {self._first} to {last}",
+                field="checkpoint" if checkpoint else "processed",
+            )
+        self._touched_at = now
+        if reached > self._processed:
+            self._processed_samples = self._samples_to(reached)
+            self._processed = reached
+        if checkpoint is not None:
+            self._pass(checkpoint)
+        self.room.notify()
+        return self._write(events, now)
+
+    def append_system_events(self, events: Sequence[SessionEvent], now: float) -> int:
+        """Take events that no worker wrote; return the newest event's number."""
+        self._check_present()
+        if self.phase is Phase.ENDED:
+            raise SessionClosed(f"session {self.session_id} has ended; nothing can be added")
+        self._check_events(events)
+        return self._write(events, now)
+
+    def events_after(self, event_id: int, limit: int) -> list[SessionEvent] | None:
+        """Return kept events with greater numbers; None if there are none yet."""
+        found = list(self._events.after(event_id, limit))
+        if not found:
+            self._check_present()
+        return found if found or self.phase is Phase.ENDED else None
+
+    def remove(self) -> None:
+        """Leave the log; whoever waits on the session is woken."""
+        self._close(Phase.REMOVED)
+
+    # By the clock
+
+    def claim_stale(self, now: float) -> bool:
+        """Return whether the holder of the claim has been silent for too long."""
+        return self.claim is not None and now - self._touched_at > self._options.claim_ttl_s
+
+    def idle(self, now: float) -> bool:
+        """Return whether the session is open though nobody feeds or hears it."""
+        silent_s = now - self._active_at
+        return self.phase is Phase.OPEN and silent_s >= self._options.session_timeout_s
+
+    def outlived(self, now: float) -> bool:
+        """Return whether the session's events have been kept long enough after its end."""
+        kept_s = now - self.ended_at
+        return self.phase is Phase.ENDED and kept_s >= self._options.event_retention_s
+
+    # Inside
+
+    @property
+    def _next_position(self) -> int:
+        return self._first + len(self._entries)
+
+    @property
+    def _full(self) -> bool:
+        limit_s = self._options.max_backlog_s
+        return (
+            self.buffered_s >= limit_s
+            or seconds(self._samples - self._dropped_samples) >= 2 * limit_s
+            or len(self._entries) >= self._options.max_entries
+        )
+
+    def _add(self, entry: LogEntry) -> None:
+        self._entries.append(entry)
+        self.entries_changed.notify()
+
+    def _samples_to(self, position: int) -> int:
+        """Return how many samples there are up to and including a position."""
+        for index in range(position - self._first, -1, -1):
+            entry = self._entries[index]
+            if isinstance(entry, AudioEntry):
+                return entry.chunk.end
+        return self._dropped_samples
+
+    def _pass(self, checkpoint: Checkpoint) -> None:
+        self._dropped_samples = self._samples_to(checkpoint.position)
+        passed = checkpoint.position + 1 - self._first
+        for entry in self._entries[:passed]:
+            if isinstance(entry, UpdateEntry):
+                self._checkpoint_config = entry.update.apply(self._checkpoint_config)
+        del self._entries[:passed]
+        self._first = checkpoint.position + 1
+        self._checkpoint = checkpoint
+
+    def _write(self, events: Sequence[SessionEvent], now: float) -> int:
+        for event in events:
+            self._events.append(event)
+        if events and isinstance(events[-1], SessionEnded):
+            self._ending = self._ending or events[-1].reason
+            self.ended_at = now
+            self._close(Phase.ENDED)
+        elif events:
+            self.events_changed.notify()
+        return self._events.last_id
+
+    def _close(self, phase: Phase) -> None:
+        self.phase = phase
+        self.claim = None
+        self._checkpoint = None
+        self._first = self._next_position
+        self._entries = []
+        self._dropped_samples = self._processed_samples = self._samples
+        for signal in (self.entries_changed, self.events_changed, self.room):
+            signal.notify()
+
+    def _check_present(self) -> None:
+        if self.phase is Phase.REMOVED:
+            raise NotFound(f"there is no session {self.session_id} (any more)", field="session_id")
+
+    def _check_open(self) -> None:
+        if self.phase is not Phase.OPEN:
+            reason = self._ending.value if self._ending else "ended"
+            raise SessionClosed(
+                f"session {self.session_id} takes no more audio ({reason}); start a new one",
+                field="session_id",
+            )
+
+    def _check_claim(self, claim: Claim) -> None:
+        if not self.holds(claim):
+            raise ClaimLost(
+                f"worker {claim.worker_id} no longer holds session {self.session_id} "
+                f"(its epoch {claim.epoch}, now {self._epoch})"
+            )
+
+    def _check_events(self, events: Sequence[SessionEvent]) -> None:
+        for event in events:
+            if event.session_id != self.session_id:
+                raise InvalidInput(
+                    f"an event of {event.session_id} cannot go to {self.session_id}",
+                    field="session_id",
+                )
+        if any(isinstance(event, SessionEnded) for event in events[:-1]):
+            raise InvalidInput("nothing follows session_ended", field="events")

@@ -1,0 +1,408 @@
+"""The life of live sessions, whatever protocol their clients speak.
+
+An edge opens a session for a connection (its **feeder**), feeds it, and tells when the connection
+is gone; hubs read the events from the log itself. The manager sees to everything between: the
+database row before the first audio, one feeder at a time, the time in which a lost feeder may come
+back, the place in the queue, expiry, the recording of what is final, and an end for every session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+
+import msgspec
+import structlog
+
+from livetranslate.domain.audio import seconds
+from livetranslate.domain.errors import (
+    Conflict,
+    LiveTranslateError,
+    NotFound,
+    Overloaded,
+    SessionBusy,
+    SessionClosed,
+)
+from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
+from livetranslate.domain.session import (
+    ConfigUpdate,
+    EndReason,
+    SessionConfig,
+    SessionStatistics,
+    check_config,
+    check_session_id,
+    new_session_id,
+)
+from livetranslate.sessions.clock import Clock, SystemClock
+from livetranslate.sessions.feeding import Feeder, FeedSlot
+from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
+from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
+from livetranslate.sessions.records import SessionRecords
+from livetranslate.sessions.upkeep import Upkeep
+
+_log = structlog.get_logger(__name__)
+
+
+class ManagerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of the manager.
+
+    Attributes:
+        resume_window_s: A session whose feeder vanished waits so long to be resumed.
+        finish_timeout_s: Workers have so long to end a session that takes no more audio; then it
+            is ended without them, as failed.
+        tick_s: Pause between two rounds of upkeep.
+        recorder: How the database is written to.
+    """
+
+    resume_window_s: float = 60.0
+    finish_timeout_s: float = 600.0
+    tick_s: float = 0.5
+    recorder: RecorderOptions = RecorderOptions()
+
+
+class SessionManager:
+    """Opens, feeds and ends live sessions; to be used from one event loop.
+
+    Args:
+        log: The sessions' logs.
+        records: The database, or None to keep nothing.
+        options: Times.
+        clock: Tells the time; the machine's by default.
+    """
+
+    def __init__(
+        self,
+        log: SessionLog,
+        records: SessionRecords | None = None,
+        *,
+        options: ManagerOptions | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.options = options or ManagerOptions()
+        self.log = log
+        self._records = records
+        self._clock = clock or SystemClock()
+        self._slots: dict[str, FeedSlot] = {}
+        self._opening: dict[str, asyncio.Task[SessionState]] = {}
+        self._accepting = True
+        self._recorder = (
+            Recorder(log, records, clock=self._clock, options=self.options.recorder)
+            if records
+            else None
+        )
+        self._ticker: asyncio.Task[None] | None = None
+
+    # Running
+
+    def start(self) -> None:
+        """Begin with the upkeep, in the running loop."""
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._tick_for_ever(), name="session upkeep")
+
+    async def close(self, grace_s: float = 20.0) -> None:
+        """Open nothing more, end every session, wait for its last words, write them down.
+
+        Args:
+            grace_s: Seconds the workers have to finish, and then the database.
+        """
+        self._accepting = False
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        open_ids = list(self._slots)
+        await asyncio.gather(*(self._end_quietly(session_id) for session_id in open_ids))
+        waits = [asyncio.create_task(self._until_ended(session_id)) for session_id in open_ids]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=grace_s)
+            for wait in late:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        for session_id in open_ids:
+            await self.fail(session_id, "overloaded", "the service stopped before it was done")
+        if self._recorder is not None:
+            if not await self._recorder.drain(grace_s):
+                _log.error("stopped with sessions not written", **self._unwritten())
+            await self._recorder.close()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether new sessions are opened; False once ``close`` was called."""
+        return self._accepting
+
+    def recorder_state(self) -> RecorderState | None:
+        """Return how writing to the database goes, or None without a database."""
+        return self._recorder.state() if self._recorder else None
+
+    # For edges
+
+    async def open(
+        self, session_id: str | None, config: SessionConfig, *, kind: str, feeder: Feeder
+    ) -> SessionState:
+        """Open a session that this connection feeds; its row is in the database first.
+
+        Args:
+            session_id: The client's own id, or None to have one made.
+            config: What the client asks for.
+            kind: ``browser``, ``api``, ``bot`` or ``telephony``.
+            feeder: The connection.
+
+        Raises:
+            InvalidInput: The id or a value of the configuration; ``field`` names it.
+            SessionBusy: There is a live session of this id; ``resume`` takes it over.
+            Conflict: There was a session of this id.
+            Overloaded: As many sessions as allowed are open, or the service is stopping.
+        """
+        if not self._accepting:
+            raise Overloaded("the service is stopping; connect again", retry_after_s=2.0)
+        check_config(config)
+        if session_id is None:
+            entropy = secrets.token_bytes(8)
+            session_id = new_session_id(int(self._clock.utc().timestamp()), entropy)
+        elif check_session_id(session_id) in self._opening:
+            raise SessionBusy(f"session {session_id} is being opened", field="session_id")
+        opening = asyncio.create_task(self._open(session_id, config, kind, feeder))
+        self._opening[session_id] = opening
+        opening.add_done_callback(lambda _: self._opening.pop(session_id))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The caller went away in the middle: what it opened is a session without feeder.
+            opening.add_done_callback(lambda _: self._vacate(session_id, feeder))
+            raise
+
+    async def feed(self, session_id: str, feeder: Feeder, seq: int | None, pcm: bytes) -> Appended:
+        """Append one chunk and return once it is safe; may wait while the backlog is full.
+
+        Args:
+            session_id: The session.
+            feeder: The connection that opened or resumed it.
+            seq: Number of the chunk; None for the one after the feeder's last.
+            pcm: Samples, s16le mono 16 kHz; may be empty.
+
+        Raises:
+            NotFound: There is no such session (any more).
+            SessionBusy: Another connection feeds it, or none since this one was declared gone.
+            SessionClosed: It takes no more audio.
+            SequenceGap: Chunks are missing; ``expected_seq`` is the next one.
+        """
+        slot = self._slots.get(session_id)
+        if slot is None:
+            raise await self._unfed(session_id)
+        async with slot.turn:
+            slot.check(feeder)
+            wanted = slot.next_seq if seq is None else seq
+            appended = await self.log.append_audio(session_id, wanted, pcm)
+            if slot.fed_by(feeder):
+                slot.next_seq = appended.seq + 1
+            return appended
+
+    async def resume(self, session_id: str, feeder: Feeder) -> SessionState:
+        """Make a connection the feeder of a session, in place of any other, which is told.
+
+        Returns:
+            The session's state; the feeder goes on with chunk ``next_seq``. A session that is
+            ending or has ended is not fed again (``ending`` says why), but its missed events can
+            be read. Raises NotFound.
+        """
+        state = await self.log.state(session_id)
+        if state.ending is not None:
+            return state
+        slot = self._slots.get(session_id) or self._adopt(session_id, next_seq=state.next_seq)
+        slot.take(feeder)
+        await self.log.keep_alive(session_id)
+        state = await self.log.state(session_id)
+        slot.next_seq = state.next_seq
+        _log.info("session resumed", session_id=session_id, next_seq=state.next_seq)
+        return state
+
+    async def feeder_gone(self, session_id: str, feeder: Feeder) -> None:
+        """Note that a connection is lost: its session waits ``resume_window_s``, then it ends.
+
+        Nothing happens if the connection does not feed the session (any more).
+        """
+        self._vacate(session_id, feeder)
+
+    async def leave(self, session_id: str, feeder: Feeder) -> None:
+        """Note that a connection wants no more of a session; as if it were gone from it."""
+        await self.feeder_gone(session_id, feeder)
+
+    async def update(self, session_id: str, update: ConfigUpdate) -> None:
+        """Change a session from here on; raises NotFound, SessionClosed, InvalidInput."""
+        state = await self.log.state(session_id)
+        check_config(update.apply(state.config))
+        await self.log.append_update(session_id, update)
+
+    async def end(self, session_id: str, reason: EndReason = EndReason.CLIENT_ENDED) -> None:
+        """Take no more audio; ``session_ended`` follows what is still to come. Idempotent.
+
+        Raises NotFound.
+        """
+        await self.log.append_end(session_id, reason)
+
+    async def keep_alive(self, session_id: str) -> None:
+        """Note a listener's activity; raises NotFound."""
+        await self.log.keep_alive(session_id)
+
+    async def state(self, session_id: str) -> SessionState:
+        """Return what is known of a live or lately ended session; raises NotFound."""
+        return await self.log.state(session_id)
+
+    async def sessions(self) -> list[SessionState]:
+        """Return the live and lately ended sessions, oldest first."""
+        return await self.log.sessions()
+
+    async def delete(self, session_id: str) -> None:
+        """Remove a session everywhere: its log, its worker's claim, its rows.
+
+        Listeners that wait for events get ``session_ended`` with reason ``deleted``, all others
+        NotFound. May be repeated after an error. Raises NotFound without a database if the log
+        does not know the session.
+        """
+        if self._recorder is not None:
+            await self._recorder.forget(session_id)
+        self._slots.pop(session_id, None)
+        try:
+            state = await self.log.state(session_id)
+        except NotFound:
+            if self._records is None:
+                raise
+            await self._records.delete(session_id)
+            return
+        with suppress(SessionClosed):
+            await self.log.append_system_events(session_id, [self._ended(state, EndReason.DELETED)])
+        if self._records is not None:
+            await self._records.delete(session_id)
+        await self.log.delete(session_id)
+        _log.info("session deleted", session_id=session_id)
+
+    async def fail(self, session_id: str, code: str, message: str) -> None:
+        """End a session at once, without its worker; nothing happens if it has ended."""
+        with suppress(NotFound, SessionClosed):
+            state = await self.log.state(session_id)
+            error = SessionError(
+                session_id=session_id,
+                timestamp=self._clock.utc(),
+                code=code,
+                message=message,
+                fatal=True,
+            )
+            events: list[SessionEvent] = [error, self._ended(state, EndReason.FAILED)]
+            await self.log.append_system_events(session_id, events)
+            _log.warning("session failed", session_id=session_id, code=code)
+
+    # Upkeep
+
+    async def tick(self) -> None:
+        """Do one round of upkeep, as ``start`` does every ``tick_s`` seconds."""
+        known = list(self._slots.values())
+        keep = self._recorder.unfinished if self._recorder else frozenset[str]()
+        await self.log.sweep(keep=keep)
+        states = await self.log.sessions()
+        held = {state.session_id: state for state in states if not state.ended}
+        now = self._clock.monotonic()
+        upkeep = Upkeep(self.options.resume_window_s, self.options.finish_timeout_s, now)
+        for slot in known:
+            state = held.get(slot.session_id)
+            if state is None:
+                self._slots.pop(slot.session_id, None)
+            elif upkeep.abandoned(slot, state):
+                with suppress(NotFound):
+                    await self.end(slot.session_id, EndReason.DISCONNECTED)
+            elif upkeep.unfinished(slot, state):
+                await self.fail(
+                    slot.session_id, "backend_unavailable", "no worker finished this session"
+                )
+        for event in upkeep.queue_news(self._slots, states, self._clock.utc()):
+            with suppress(NotFound, SessionClosed):
+                await self.log.append_system_events(event.session_id, [event])
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except LiveTranslateError as error:
+                _log.warning("session upkeep failed", error=error.code)
+            except Exception:  # noqa: BLE001 - upkeep must outlive any fault in one round of it
+                _log.exception("session upkeep failed")
+            await asyncio.sleep(self.options.tick_s)
+
+    # Inside
+
+    def _adopt(self, session_id: str, *, next_seq: int) -> FeedSlot:
+        slot = FeedSlot(session_id, next_seq=next_seq, vacant_since=self._clock.monotonic())
+        self._slots[session_id] = slot
+        if self._recorder is not None:
+            self._recorder.follow(session_id)
+        return slot
+
+    def _vacate(self, session_id: str, feeder: Feeder) -> None:
+        slot = self._slots.get(session_id)
+        if slot is not None and slot.vacate(feeder, self._clock.monotonic()):
+            _log.info("session lost its feeder", session_id=session_id)
+
+    async def _open(
+        self, session_id: str, config: SessionConfig, kind: str, feeder: Feeder
+    ) -> SessionState:
+        await self._check_unused(session_id)
+        if self._records is not None:
+            await self._records.create(
+                session_id, kind=kind, config=config, created_at=self._clock.utc()
+            )
+        try:
+            state = await self.log.create(session_id, config)
+        except LiveTranslateError:
+            if self._records is not None:
+                await self._records.delete(session_id)
+            raise
+        self._adopt(session_id, next_seq=0).take(feeder)
+        _log.info("session opened", session_id=session_id, kind=kind)
+        return state
+
+    async def _check_unused(self, session_id: str) -> None:
+        with suppress(NotFound):
+            state = await self.log.state(session_id)
+            if state.ended:
+                raise Conflict(f"session {session_id} has ended; choose another id")
+            raise SessionBusy(
+                f"session {session_id} is live; resume_session takes it over", field="session_id"
+            )
+
+    async def _unfed(self, session_id: str) -> LiveTranslateError:
+        """Return why nobody can feed a session that this manager does not hold."""
+        try:
+            state = await self.log.state(session_id)
+        except NotFound as error:
+            return error
+        if state.ending is None:
+            return SessionBusy(
+                f"session {session_id} is not fed here; resume_session takes it over",
+                field="session_id",
+            )
+        return SessionClosed(
+            f"session {session_id} takes no more audio ({state.ending.value}); start a new one",
+            field="session_id",
+        )
+
+    async def _end_quietly(self, session_id: str) -> None:
+        with suppress(LiveTranslateError):
+            await self.end(session_id, EndReason.DISCONNECTED)
+
+    async def _until_ended(self, session_id: str) -> None:
+        with suppress(NotFound):
+            after = (await self.log.state(session_id)).last_event_id
+            while not (await self.log.state(session_id)).ended:
+                events = await self.log.read_events(session_id, after, wait_s=60.0)
+                after = events[-1].event_id if events else after
+
+    def _unwritten(self) -> dict[str, int]:
+        return {"sessions": len(self._recorder.unfinished)} if self._recorder else {}
+
+    def _ended(self, state: SessionState, reason: EndReason) -> SessionEnded:
+        return SessionEnded(
+            session_id=state.session_id,
+            timestamp=self._clock.utc(),
+            reason=reason,
+            statistics=SessionStatistics(audio_s=seconds(state.samples), chunks=state.next_seq),
+        )
