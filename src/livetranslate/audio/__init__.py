@@ -1,0 +1,1 @@
+"""Audio before recognition: decoding, resampling, levels."""
