@@ -1,0 +1,226 @@
+"""A worker's end of the link: the log and the desk of the main process as if they were here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from livetranslate.domain.errors import BackendUnavailable
+from livetranslate.domain.events import SessionEvent
+from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.sessions.errors import rebuilt
+from livetranslate.sessions.link.frames import (
+    Answer,
+    Cancel,
+    Failure,
+    Frame,
+    FrameConnection,
+    Request,
+)
+from livetranslate.sessions.link.methods import METHODS
+from livetranslate.sessions.log.base import (
+    Appended,
+    Checkpoint,
+    Claim,
+    LogEntry,
+    SessionState,
+)
+from livetranslate.sessions.work import Job, WorkerReport
+
+CLOSE_TIMEOUT_S = 1.0
+"""Seconds for what was sent last to leave when a link is closed."""
+
+
+class WorkerLink:
+    """A connection to the main process.
+
+    Attributes:
+        log: The session log there.
+        desk: The worker desk there.
+    """
+
+    def __init__(self) -> None:
+        self.log = RemoteSessionLog(self)
+        self.desk = RemoteDesk(self)
+        self._connection = FrameConnection(self._receive, self._lost)
+        self._numbers = count(1)
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._gone = asyncio.Event()
+
+    @classmethod
+    async def connect(cls, path: Path) -> WorkerLink:
+        """Connect to the main process's socket; raises BackendUnavailable."""
+        link = cls()
+        try:
+            await asyncio.get_running_loop().create_unix_connection(
+                lambda: link._connection, str(path)
+            )
+        except OSError as error:
+            raise BackendUnavailable(f"nobody answers at {path}: {error.strerror}") from error
+        return link
+
+    async def call(self, name: str, *arguments: object) -> Any:
+        """Call a method of ``METHODS`` over there.
+
+        Cancelling takes the call back over there too.
+
+        Raises:
+            LiveTranslateError: What the method raised, as the same type.
+            BackendUnavailable: The connection is gone.
+        """
+        if self._gone.is_set():
+            raise _gone_error()
+        method = METHODS[name]
+        call_id = next(self._numbers)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls[call_id] = answer
+        try:
+            self._connection.send(Request(call_id, name, method.encode(*arguments)))
+            await self._connection.drained()
+            return method.decode(await answer)
+        except asyncio.CancelledError:
+            self._connection.send(Cancel(call_id))
+            raise
+        finally:
+            del self._calls[call_id]
+
+    async def wait_gone(self) -> None:
+        """Wait until the connection is gone, be it by ``close`` or because the peer died."""
+        await self._gone.wait()
+
+    async def close(self) -> None:
+        """Close the connection; its claims and jobs go to other workers at once."""
+        self._connection.close()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._gone.wait()
+        except TimeoutError:
+            self._connection.abort()
+            await self._gone.wait()
+
+    def _receive(self, frame: Frame) -> None:
+        answer = self._calls.get(frame.call_id)
+        if answer is None or answer.done():
+            return
+        if isinstance(frame, Answer):
+            answer.set_result(frame.result)
+        elif isinstance(frame, Failure):
+            answer.set_exception(rebuilt(frame.error))
+
+    def _lost(self, _: Exception | None) -> None:
+        self._gone.set()
+        for answer in self._calls.values():
+            if not answer.done():
+                answer.set_exception(_gone_error())
+
+
+def _gone_error() -> BackendUnavailable:
+    return BackendUnavailable("the connection to the main process is gone")
+
+
+class RemoteSessionLog:
+    """The main process's ``SessionLog``, over a link."""
+
+    def __init__(self, link: WorkerLink) -> None:
+        self._call = link.call
+
+    async def create(self, session_id: str, config: SessionConfig) -> SessionState:
+        """Open a session."""
+        return await self._call("log.create", session_id, config)
+
+    async def append_audio(self, session_id: str, seq: int, pcm: bytes) -> Appended:
+        """Append one chunk."""
+        return await self._call("log.append_audio", session_id, seq, pcm)
+
+    async def append_update(self, session_id: str, update: ConfigUpdate) -> None:
+        """Append a change of the configuration."""
+        await self._call("log.append_update", session_id, update)
+
+    async def append_end(self, session_id: str, reason: EndReason) -> None:
+        """Take no more audio."""
+        await self._call("log.append_end", session_id, reason)
+
+    async def read_entries(
+        self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 256
+    ) -> list[LogEntry]:
+        """Return entries behind a position."""
+        return await self._call("log.read_entries", session_id, after, wait_s, limit)
+
+    async def claim(self, worker_id: str, *, wait_s: float = 0.0) -> Claim | None:
+        """Take the oldest session that has no worker."""
+        return await self._call("log.claim", worker_id, wait_s)
+
+    async def touch(self, claim: Claim) -> None:
+        """Keep a claim alive."""
+        await self._call("log.touch", claim)
+
+    async def release(self, claim: Claim) -> None:
+        """Give a session back."""
+        await self._call("log.release", claim)
+
+    async def append_events(
+        self,
+        claim: Claim,
+        events: list[SessionEvent],
+        *,
+        checkpoint: Checkpoint | None = None,
+        processed: int | None = None,
+    ) -> int:
+        """Append a worker's events and progress in one step."""
+        return await self._call("log.append_events", claim, events, checkpoint, processed)
+
+    async def append_system_events(self, session_id: str, events: list[SessionEvent]) -> int:
+        """Append events that no worker wrote."""
+        return await self._call("log.append_system_events", session_id, events)
+
+    async def read_events(
+        self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 1024
+    ) -> list[SessionEvent]:
+        """Return events with ids above ``after``."""
+        return await self._call("log.read_events", session_id, after, wait_s, limit)
+
+    async def state(self, session_id: str) -> SessionState:
+        """Return what is known of a session."""
+        return await self._call("log.state", session_id)
+
+    async def sessions(self) -> list[SessionState]:
+        """Return all sessions, oldest first."""
+        return await self._call("log.sessions")
+
+    async def keep_alive(self, session_id: str) -> None:
+        """Note a listener's activity."""
+        await self._call("log.keep_alive", session_id)
+
+    async def delete(self, session_id: str) -> None:
+        """Remove a session."""
+        await self._call("log.delete", session_id)
+
+    async def sweep(self, *, keep: Collection[str] = ()) -> None:
+        """Do what is due by the clock."""
+        await self._call("log.sweep", tuple(keep))
+
+
+class RemoteDesk:
+    """The main process's ``WorkerDesk``, over a link."""
+
+    def __init__(self, link: WorkerLink) -> None:
+        self._call = link.call
+
+    async def take_job(self, worker_id: str, *, wait_s: float) -> Job | None:
+        """Return the oldest job for this worker."""
+        return await self._call("desk.take_job", worker_id, wait_s)
+
+    async def finish_job(self, job_id: str, result: bytes) -> None:
+        """Deliver a result."""
+        await self._call("desk.finish_job", job_id, result)
+
+    async def fail_job(self, job_id: str, code: str, message: str) -> None:
+        """Deliver a failure."""
+        await self._call("desk.fail_job", job_id, code, message)
+
+    async def report(self, report: WorkerReport) -> None:
+        """Leave the newest report."""
+        await self._call("desk.report", report)
