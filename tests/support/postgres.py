@@ -54,7 +54,7 @@ def postgres_server() -> Generator[str, None, None]:
     try:
         subprocess.run(
             [str(binaries / "initdb"), "-D", str(data), "-U", "tester", "-A", "trust"]
-            + ["-E", "UTF8", "--locale=C", "--no-sync"],
+            + ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
             check=True,
             capture_output=True,
             cwd=place,
