@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from tests.support.postgres import postgres_server
+from tests.support.postgres import PostgresServer, postgres_server
 
 from livetranslate.storage.database import Database
 from livetranslate.storage.options import DatabaseOptions
@@ -16,23 +18,45 @@ DIALECTS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres() -> Iterator[PostgresServer]:
     """A running server; started by the first test that needs it."""
-    with postgres_server() as url:
-        yield url
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables."""
+    file = tmp_path_factory.mktemp("template") / "template.db"
+    _migrate(f"sqlite+aiosqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a PostgreSQL database with all tables."""
+    _migrate(postgres.create("template"))
+    return "template"
 
 
 @pytest.fixture(params=DIALECTS)
-async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database with nothing in it."""
     if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/test.db"
-        return
-    server: str = request.getfixturevalue("postgres_url")
-    name = f"test_{uuid.uuid4().hex}"
-    await _on_server(server, f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?")
-    await _on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+        yield f"sqlite+aiosqlite:///{tmp_path}/empty.db"
+    else:
+        yield from _on_server(request, None)
+
+
+@pytest.fixture(params=DIALECTS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with all tables and no row."""
+    if request.param == "sqlite":
+        file = tmp_path / "test.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite+aiosqlite:///{file}"
+    else:
+        yield from _on_server(request, request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture
@@ -43,10 +67,10 @@ async def empty_database(empty_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def database(empty_database: Database) -> Database:
-    """A database with all tables, on each of both."""
-    await migrate(empty_database)
-    return empty_database
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(DatabaseOptions(url=database_url))
+    yield database
+    await database.close()
 
 
 @pytest.fixture
@@ -55,11 +79,19 @@ def another(database: Database) -> Callable[[], Database]:
     return lambda: Database(database.options)
 
 
-async def _on_server(url: str, statement: str) -> None:
-    server = Database(DatabaseOptions(url=url))
-    try:
-        async with server.engine.connect() as found:
-            connection = await found.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text(statement))
-    finally:
-        await server.close()
+def _on_server(request: pytest.FixtureRequest, template: str | None) -> Iterator[str]:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    yield server.create(name, template)
+    server.drop(name)
+
+
+def _migrate(url: str) -> None:
+    async def run() -> None:
+        database = Database(DatabaseOptions(url=url))
+        await migrate(database)
+        await database.close()
+
+    worker = threading.Thread(target=lambda: asyncio.run(run()))
+    worker.start()
+    worker.join()

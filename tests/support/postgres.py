@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _SETTINGS = {
@@ -40,9 +41,35 @@ def _plain_user() -> str | None:
     return next(name for name in ("postgres", "nobody") if name in users)
 
 
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server, reached by a socket in ``place``."""
+
+    binaries: Path
+    place: Path
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database."""
+        return f"postgresql+asyncpg://tester@/{name}?host={self.place}"
+
+    def create(self, name: str, template: str | None = None) -> str:
+        """Make a database, maybe a copy of another one; return its URL."""
+        self._client("createdb", *(["-T", template] if template else []), name)
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a database whoever is connected."""
+        self._client("dropdb", "--force", name)
+
+    def _client(self, program: str, *arguments: str) -> None:
+        common = ["-h", str(self.place), "-U", "tester"]
+        command = [str(self.binaries / program), *common, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+
+
 @contextmanager
-def postgres_server() -> Generator[str, None, None]:
-    """Run a server on a socket of its own; yield the URL of its default database."""
+def postgres_server() -> Generator[PostgresServer, None, None]:
+    """Run a server on a socket of its own until the block ends."""
     binaries = find_binaries()
     if binaries is None:
         raise RuntimeError("no PostgreSQL binaries found; install them: apt install postgresql")
@@ -54,7 +81,7 @@ def postgres_server() -> Generator[str, None, None]:
     try:
         subprocess.run(
             [str(binaries / "initdb"), "-D", str(data), "-U", "tester", "-A", "trust"]
-            + ["-E", "UTF8", "--locale=C", "--no-sync"],
+            + ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
             check=True,
             capture_output=True,
             cwd=place,
@@ -71,7 +98,7 @@ def postgres_server() -> Generator[str, None, None]:
             )
         try:
             _wait_until_ready(binaries, place, server, log)
-            yield f"postgresql+asyncpg://tester@/postgres?host={place}"
+            yield PostgresServer(binaries, place)
         finally:
             server.send_signal(signal.SIGQUIT)
             server.wait(timeout=20)

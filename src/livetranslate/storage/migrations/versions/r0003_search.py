@@ -21,7 +21,7 @@ TABLES = (
     ("transcripts", "transcript_id", "transcript_text"),
     ("translations", "translation_id", "translated_text"),
 )
-BORDERS = "-./:@_+~#&=%?"
+BORDERS = "-./:@_+~#&=%?<>"
 """Signs at which PostgreSQL's parser would not part words (addresses, paths, numbers)."""
 
 

@@ -1,0 +1,113 @@
+"""Writes of live sessions: the row first, each final segment once, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from livetranslate.domain.errors import Conflict, NotFound
+from livetranslate.domain.events import SessionEvent
+from livetranslate.domain.session import EndReason, SessionConfig, SessionStatus
+from livetranslate.storage.database import Database
+from livetranslate.storage.rows import clean_or_none, session_row
+from livetranslate.storage.tables import SessionRow
+from livetranslate.storage.writer import SegmentWriter
+
+FINAL = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
+
+
+class SqlSessionRecords:
+    """``SessionRecords`` on SQLite and PostgreSQL.
+
+    Every method raises BackendUnavailable while the database cannot be reached; the same call may
+    then be made again, also when it is not known whether the first one was carried out.
+
+    Args:
+        database: Where to write.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(
+        self, session_id: str, *, kind: str, config: SessionConfig, created_at: datetime
+    ) -> None:
+        """Insert the session's row with status ``initializing``; before its first audio.
+
+        Raises:
+            Conflict: There is another such session already.
+        """
+        row = session_row(session_id, kind, config, created_at)
+        async with self._database.write() as connection:
+            result = await connection.execute(self._database.insert_once(SessionRow), row)
+            if result.rowcount:
+                return
+            query = select(SessionRow.kind, SessionRow.created_at)
+            found = (await connection.execute(query.where(_is(session_id)))).one()
+            if tuple(found) != (kind, created_at):
+                raise Conflict(f"there is a session {session_id} already", field="session_id")
+
+    async def set_status(
+        self,
+        session_id: str,
+        status: SessionStatus,
+        *,
+        at: datetime,
+        reason: EndReason | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Move the session's row to ``status``; a final state stays.
+
+        Raises:
+            NotFound: There is no such session.
+            Conflict: The state cannot follow the present one.
+        """
+        async with self._database.write() as connection:
+            query = select(SessionRow.status).where(_is(session_id)).with_for_update()
+            found = (await connection.execute(query)).scalar_one_or_none()
+            if found is None:
+                raise _unknown(session_id)
+            present = SessionStatus(found)
+            if present in FINAL or present is status:
+                return
+            values: dict[str, object] = {"status": present.to(status).value}
+            if status is SessionStatus.ACTIVE:
+                values["started_at"] = at
+            if status in FINAL:
+                values["ended_at"] = at
+                values["end_reason"] = reason.value if reason else None
+                values["error"] = clean_or_none(error)
+            await connection.execute(update(SessionRow).where(_is(session_id)).values(values))
+
+    async def record(self, session_id: str, events: Sequence[SessionEvent]) -> None:
+        """Write what is final in these events, in one transaction: all of it or nothing.
+
+        Raises:
+            NotFound: There is no such session (any more).
+        """
+        if not any(SegmentWriter.takes(event) for event in events):
+            return
+        try:
+            async with self._database.write() as connection:
+                writer = SegmentWriter(self._database, connection, session_id)
+                for event in events:
+                    await writer.write(event)
+                await writer.flush()
+        except IntegrityError as error:
+            raise _unknown(session_id) from error
+
+    async def delete(self, session_id: str) -> None:
+        """Remove the session's rows, and nothing of another's; no error if there are none."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(SessionRow).where(_is(session_id)))
+
+
+def _is(session_id: str) -> ColumnElement[bool]:
+    return SessionRow.session_id == session_id
+
+
+def _unknown(session_id: str) -> NotFound:
+    return NotFound(f"there is no session {session_id}", field="session_id")
