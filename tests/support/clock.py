@@ -42,13 +42,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._jumping.now
 
 
-class VirtualTimePolicy(asyncio.DefaultEventLoopPolicy):
-    """Return this from a module's ``event_loop_policy`` fixture."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return VirtualTimeLoop()
-
-
 class VirtualClock:
     """A ``sessions.clock.Clock`` that tells the running loop's time."""
 

@@ -100,6 +100,7 @@ class Desk:
             Overloaded: Too many jobs wait.
             BackendUnavailable: The time is over, or every worker that took the job was lost.
         """
+        self._drop_silent()
         if worker_id is not None and worker_id not in self._heard:
             raise NotFound(f"there is no worker {worker_id}", field="worker_id")
         if len(self._queue) >= self._options.max_queued:
@@ -123,13 +124,9 @@ class Desk:
 
     def reports(self) -> list[ReportAge]:
         """Return the newest report of every worker that is not lost, by worker id."""
+        self._drop_silent()
         now = self._clock.monotonic()
-        limit = self._options.worker_timeout_s
-        return [
-            ReportAge(report, now - at)
-            for _, (report, at) in sorted(self._reports.items())
-            if now - at <= limit
-        ]
+        return [ReportAge(report, now - at) for _, (report, at) in sorted(self._reports.items())]
 
     @property
     def queued(self) -> int:
@@ -186,14 +183,18 @@ class Desk:
             self._queue.appendleft(task)
             self._queued.notify()
 
-    def sweep(self) -> None:
-        """Count workers as lost that have been silent; to be called about once a second."""
+    def _hear(self, worker_id: str) -> None:
+        self._drop_silent()
+        self._heard[worker_id] = self._clock.monotonic()
+
+    def _drop_silent(self) -> None:
+        """Count workers as lost that have been silent for too long.
+
+        Done whenever anybody comes to the desk, so that it needs no timer of its own.
+        """
         silent_since = self._clock.monotonic() - self._options.worker_timeout_s
         for worker_id in [name for name, at in self._heard.items() if at < silent_since]:
             self.worker_gone(worker_id)
-
-    def _hear(self, worker_id: str) -> None:
-        self._heard[worker_id] = self._clock.monotonic()
 
     def _take(self, worker_id: str) -> Job | None:
         for task in self._queue:

@@ -51,12 +51,15 @@ class ManagerOptions(msgspec.Struct, frozen=True, kw_only=True):
         resume_window_s: A session whose feeder vanished waits so long to be resumed.
         finish_timeout_s: Workers have so long to end a session that takes no more audio; then it
             is ended without them, as failed.
+        max_attempts: A session over which so many workers in a row were lost, without getting on
+            in between, is ended as failed, so that it cannot take down one worker after another.
         tick_s: Pause between two rounds of upkeep.
         recorder: How the database is written to.
     """
 
     resume_window_s: float = 60.0
     finish_timeout_s: float = 600.0
+    max_attempts: int = 10
     tick_s: float = 0.5
     recorder: RecorderOptions = RecorderOptions()
 
@@ -302,7 +305,12 @@ class SessionManager:
         states = await self.log.sessions()
         held = {state.session_id: state for state in states if not state.ended}
         now = self._clock.monotonic()
-        upkeep = Upkeep(self.options.resume_window_s, self.options.finish_timeout_s, now)
+        upkeep = Upkeep(
+            resume_window_s=self.options.resume_window_s,
+            finish_timeout_s=self.options.finish_timeout_s,
+            max_attempts=self.options.max_attempts,
+            now=now,
+        )
         for slot in known:
             state = held.get(slot.session_id)
             if state is None:
@@ -314,6 +322,9 @@ class SessionManager:
                 await self.fail(
                     slot.session_id, "backend_unavailable", "no worker finished this session"
                 )
+            elif upkeep.deadly(state):
+                message = f"{state.attempts} workers in a row were lost over this session"
+                await self.fail(slot.session_id, "internal_error", message)
         for event in upkeep.queue_news(self._slots, states, self._clock.utc()):
             with suppress(NotFound, SessionClosed):
                 await self.log.append_system_events(event.session_id, [event])

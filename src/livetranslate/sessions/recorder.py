@@ -14,7 +14,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from livetranslate.domain.errors import LiveTranslateError, NotFound
+from livetranslate.domain.errors import BackendUnavailable, LiveTranslateError, NotFound
 from livetranslate.domain.events import (
     SessionEnded,
     SessionError,
@@ -142,15 +142,15 @@ class Recorder:
         if self._tasks.get(session_id) is task:
             del self._tasks[session_id]
             self._failing.pop(session_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("recording stopped", session_id=session_id, exc_info=error)
 
     async def _record(self, session_id: str) -> None:
         after = 0
         fatal: str | None = None
         try:
             while True:
-                events = await self._source.read_events(
-                    session_id, after, wait_s=self._options.poll_s, limit=self._options.batch
-                )
+                events = await self._read(session_id, after)
                 for event in events:
                     if isinstance(event, SessionError) and event.fatal:
                         fatal = event.message
@@ -166,6 +166,17 @@ class Recorder:
         except _GivenUp:
             self._lost += await self._remaining(session_id, after)
             _log.error("gave up writing a session", session_id=session_id, error=self._error)
+
+    async def _read(self, session_id: str, after: int) -> list[SessionEvent]:
+        pause_s = self._options.first_retry_s
+        while True:
+            try:
+                return await self._source.read_events(
+                    session_id, after, wait_s=self._options.poll_s, limit=self._options.batch
+                )
+            except BackendUnavailable:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self._options.longest_retry_s)
 
     async def _write(self, session_id: str, events: Sequence[SessionEvent]) -> None:
         """Write events; one that the database refuses for good is left out, not the others."""

@@ -16,12 +16,16 @@ class Upkeep:
     Args:
         resume_window_s: A session without feeder waits so long to be resumed.
         finish_timeout_s: Workers have so long to end a session that takes no more audio.
+        max_attempts: Workers that may be lost over a session at one place of its log.
         now: Present time of the monotonic clock.
     """
 
-    def __init__(self, resume_window_s: float, finish_timeout_s: float, now: float) -> None:
+    def __init__(
+        self, *, resume_window_s: float, finish_timeout_s: float, max_attempts: int, now: float
+    ) -> None:
         self._resume_window_s = resume_window_s
         self._finish_timeout_s = finish_timeout_s
+        self._max_attempts = max_attempts
         self._now = now
 
     def abandoned(self, slot: FeedSlot, state: SessionState) -> bool:
@@ -37,6 +41,11 @@ class Upkeep:
         if slot.ending_since is None:
             slot.ending_since = self._now
         return self._now - slot.ending_since >= self._finish_timeout_s
+
+    def deadly(self, state: SessionState) -> bool:
+        """Return whether worker after worker was lost over the same place of the session."""
+        pending = state.buffered_s > 0 or state.ending is not None
+        return pending and state.worker_id is None and state.attempts >= self._max_attempts
 
     def queue_news(
         self, slots: Mapping[str, FeedSlot], states: Iterable[SessionState], timestamp: datetime

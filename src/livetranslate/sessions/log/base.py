@@ -126,6 +126,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
         last_event_id: Newest event.
         worker_id: Holder of the claim, or None while queued.
         epoch: Of the newest claim; 0 before the first.
+        attempts: Claims since a worker last processed an entry that none had processed before.
         ending: Why no more audio is taken, or None.
         ended: Whether the last event (``session_ended``) is written.
         idle_s: Seconds since the last audio or listener's activity.
@@ -139,6 +140,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     last_event_id: int
     worker_id: str | None
     epoch: int
+    attempts: int
     ending: EndReason | None
     ended: bool
     idle_s: float

@@ -69,6 +69,8 @@ class LoggedSession:
         self._entries: list[LogEntry] = []
         self._first = 0
         self._processed = -1
+        self._furthest = -1
+        self._attempts = 0
         self._dropped_samples = 0
         self._processed_samples = 0
         self._samples = 0
@@ -101,6 +103,7 @@ class LoggedSession:
             last_event_id=self._events.last_id,
             worker_id=self.claim.worker_id if self.claim else None,
             epoch=self._epoch,
+            attempts=self._attempts,
             ending=self._ending,
             ended=self.phase in (Phase.ENDED, Phase.REMOVED),
             idle_s=max(0.0, now - self._active_at),
@@ -164,6 +167,7 @@ class LoggedSession:
     def take(self, worker_id: str, now: float) -> Claim:
         """Give the session to a worker, from its checkpoint on."""
         self._epoch += 1
+        self._attempts += 1
         self._touched_at = now
         self._processed = self._first - 1
         self._processed_samples = self._dropped_samples
@@ -208,6 +212,9 @@ class LoggedSession:
         if reached > self._processed:
             self._processed_samples = self._samples_to(reached)
             self._processed = reached
+        if reached > self._furthest:
+            self._furthest = reached
+            self._attempts = 0
         if checkpoint is not None:
             self._pass(checkpoint)
         self.room.notify()

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from livetranslate.sessions.log.base import LogOptions, SessionLog
+from support.clock import VirtualTimeLoop
+from support.logs import BACKENDS, MakeLog, opened_log
+
+REAL_TIME = {"test_supervisor.py"}
+"""Modules whose tests wait for other processes, which take no notice of virtual time."""
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):
+    real = item.path.name in REAL_TIME
+    return {"real": asyncio.new_event_loop} if real else {"virtual": VirtualTimeLoop}
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def make_log(backend: str) -> AsyncIterator[MakeLog]:
+    async with AsyncExitStack() as stack:
+
+        async def make(**options: float) -> SessionLog:
+            return await stack.enter_async_context(
+                opened_log(backend, LogOptions(**options))  # type: ignore[arg-type]
+            )
+
+        yield make
+
+
+@pytest.fixture
+async def log(make_log: MakeLog) -> SessionLog:
+    return await make_log()

@@ -1,0 +1,505 @@
+"""What every session log promises; runs over each backend."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from livetranslate.domain.errors import (
+    ClaimLost,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    SequenceGap,
+    SessionClosed,
+)
+from livetranslate.domain.events import TranscriptionResult
+from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.sessions.log.base import (
+    AudioEntry,
+    Checkpoint,
+    Claim,
+    EndEntry,
+    SessionLog,
+    UpdateEntry,
+)
+from support.clock import settle
+from support.logs import MakeLog
+from support.sessions import ended, pcm, started, text, translation
+
+
+async def claimed(log: SessionLog, worker: str = "w1") -> Claim:
+    claim = await log.claim(worker)
+    assert claim is not None
+    return claim
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def seqs(log: SessionLog, session_id: str, after: int = -1) -> list[int]:
+    entries = await log.read_entries(session_id, after)
+    return [entry.chunk.seq for entry in entries if isinstance(entry, AudioEntry)]
+
+
+# Entries
+
+
+async def test_audio_comes_out_as_it_went_in(log: SessionLog):
+    await log.create("a", SessionConfig())
+    assert (await log.append_audio("a", 0, pcm(1, 7))).seq == 0
+    appended = await log.append_audio("a", 1, pcm(0.5, 9))
+    assert (appended.seq, appended.buffered_s) == (1, 1.5)
+    first, second = await log.read_entries("a", -1)
+    assert isinstance(first, AudioEntry) and isinstance(second, AudioEntry)
+    assert (first.position, first.chunk.start, first.chunk.pcm) == (0, 0, pcm(1, 7))
+    assert (second.position, second.chunk.start, second.chunk.pcm) == (1, 16_000, pcm(0.5, 9))
+
+
+async def test_a_duplicate_is_acknowledged_and_ignored(log: SessionLog):
+    await log.create("a", SessionConfig())
+    for seq in range(3):
+        await log.append_audio("a", seq, pcm(0.1, seq))
+    assert (await log.append_audio("a", 1, pcm(0.1, 99))).seq == 2
+    assert await seqs(log, "a") == [0, 1, 2]
+    assert (await log.state("a")).samples == 4800
+
+
+async def test_a_gap_is_refused_with_the_chunk_expected(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, b"")
+    with pytest.raises(SequenceGap) as caught:
+        await log.append_audio("a", 2, pcm(0.1))
+    assert (caught.value.expected_seq, caught.value.field) == (1, "seq")
+    assert await seqs(log, "a") == [0]
+
+
+@pytest.mark.parametrize(("seq", "data", "field"), [(-1, b"", "seq"), (0, b"\0", "audio")])
+async def test_a_senseless_chunk_is_refused(log: SessionLog, seq: int, data: bytes, field: str):
+    await log.create("a", SessionConfig())
+    with pytest.raises(InvalidInput) as caught:
+        await log.append_audio("a", seq, data)
+    assert caught.value.field == field
+
+
+async def test_an_update_keeps_its_place_between_chunks(log: SessionLog):
+    await log.create("a", SessionConfig(language="en", context="chess"))
+    await log.append_audio("a", 0, pcm(0.1))
+    await log.append_update("a", ConfigUpdate(language="de", context=None))
+    await log.append_audio("a", 1, pcm(0.1))
+    kinds = [type(entry) for entry in await log.read_entries("a", -1)]
+    assert kinds == [AudioEntry, UpdateEntry, AudioEntry]
+    config = (await log.state("a")).config
+    assert (config.language, config.context) == ("de", None)
+
+
+async def test_nothing_follows_the_end(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(0.1))
+    await log.append_end("a", EndReason.CLIENT_ENDED)
+    await log.append_end("a", EndReason.DISCONNECTED)
+    entries = await log.read_entries("a", -1)
+    assert entries[1:] == [EndEntry(1, EndReason.CLIENT_ENDED)]
+    with pytest.raises(SessionClosed, match="client_ended"):
+        await log.append_audio("a", 1, pcm(0.1))
+    with pytest.raises(SessionClosed):
+        await log.append_update("a", ConfigUpdate(language="de"))
+    assert (await log.append_audio("a", 0, pcm(0.1))).seq == 0
+
+
+async def test_reading_waits_for_an_entry_and_no_longer(log: SessionLog):
+    await log.create("a", SessionConfig())
+    reading = asyncio.create_task(log.read_entries("a", -1, wait_s=100))
+    await settle()
+    assert not reading.done()
+    await log.append_audio("a", 0, pcm(0.1))
+    assert len(await reading) == 1
+    assert now() < 1
+
+
+async def test_reading_returns_empty_when_the_time_is_over(log: SessionLog):
+    await log.create("a", SessionConfig())
+    assert await log.read_entries("a", -1, wait_s=5) == []
+    assert await log.read_events("a", 0, wait_s=5) == []
+    assert now() == pytest.approx(10)
+
+
+async def test_reading_respects_the_limit_and_goes_on_behind_it(log: SessionLog):
+    await log.create("a", SessionConfig())
+    for seq in range(5):
+        await log.append_audio("a", seq, b"")
+    first = await log.read_entries("a", -1, limit=3)
+    rest = await log.read_entries("a", first[-1].position, limit=3)
+    assert [entry.position for entry in first + rest] == [0, 1, 2, 3, 4]
+
+
+async def test_a_full_backlog_holds_the_feeder_until_the_worker_gets_on(make_log: MakeLog):
+    log = await make_log(max_backlog_s=2.0)
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    await log.append_audio("a", 0, pcm(1))
+    await log.append_audio("a", 1, pcm(1))
+    feeding = asyncio.create_task(log.append_audio("a", 2, pcm(1)))
+    await settle()
+    assert not feeding.done() and await seqs(log, "a") == [0, 1]
+    await log.append_events(claim, [], processed=0)
+    assert (await feeding).buffered_s == 2.0
+    assert await seqs(log, "a") == [0, 1, 2]
+
+
+async def test_audio_without_checkpoint_is_bounded_too(make_log: MakeLog):
+    log = await make_log(max_backlog_s=2.0)
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    for seq in range(4):
+        await log.append_audio("a", seq, pcm(1))
+        await log.append_events(claim, [], processed=seq)
+    feeding = asyncio.create_task(log.append_audio("a", 4, pcm(1)))
+    await settle()
+    assert not feeding.done()
+    await log.append_events(claim, [], checkpoint=Checkpoint(0, b""))
+    assert (await feeding).seq == 4
+
+
+async def test_entries_are_bounded_in_number(make_log: MakeLog):
+    log = await make_log(max_entries=2)
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    await log.append_audio("a", 0, b"")
+    await log.append_audio("a", 1, b"")
+    update = asyncio.create_task(log.append_update("a", ConfigUpdate(language="de")))
+    await settle()
+    assert not update.done()
+    await log.append_events(claim, [], checkpoint=Checkpoint(1, b""))
+    await update
+
+
+@pytest.mark.parametrize("how", ["end", "delete"])
+async def test_a_held_feeder_is_freed_by_the_end(make_log: MakeLog, how: str):
+    log = await make_log(max_backlog_s=1.0)
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(1))
+    feeding = asyncio.create_task(log.append_audio("a", 1, pcm(1)))
+    await settle()
+    if how == "end":
+        await log.append_end("a", EndReason.DISCONNECTED)
+    else:
+        await log.delete("a")
+    with pytest.raises(SessionClosed if how == "end" else NotFound):
+        await feeding
+
+
+async def test_a_cancelled_feeder_leaves_nothing_behind(make_log: MakeLog):
+    log = await make_log(max_backlog_s=1.0)
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    await log.append_audio("a", 0, pcm(1))
+    feeding = asyncio.create_task(log.append_audio("a", 1, pcm(1, 5)))
+    await settle()
+    feeding.cancel()
+    await settle()
+    await log.append_events(claim, [], processed=0)
+    await settle()
+    assert (await log.state("a")).next_seq == 1
+
+
+# Claims
+
+
+async def test_the_oldest_session_is_claimed_first(log: SessionLog):
+    for session_id in "abc":
+        await log.create(session_id, SessionConfig())
+    a, b = await claimed(log, "w1"), await claimed(log, "w2")
+    assert (a.session_id, b.session_id) == ("a", "b")
+    await log.release(a)
+    assert [(await claimed(log)).session_id for _ in range(2)] == ["a", "c"]
+    assert await log.claim("w3") is None
+
+
+async def test_waiting_workers_are_served_in_order(log: SessionLog):
+    waiting = []
+    for worker in ("w1", "w2", "w3"):
+        waiting.append(asyncio.create_task(log.claim(worker, wait_s=100)))
+        await settle()
+    await log.create("a", SessionConfig())
+    await log.create("b", SessionConfig())
+    claims = await asyncio.gather(*waiting)
+    assert [claim and (claim.worker_id, claim.session_id) for claim in claims] == [
+        ("w1", "a"),
+        ("w2", "b"),
+        None,
+    ]
+    assert now() == pytest.approx(100)
+
+
+async def test_a_cancelled_claim_takes_nothing(log: SessionLog):
+    waiting = asyncio.create_task(log.claim("w1", wait_s=100))
+    await settle()
+    waiting.cancel()
+    await settle()
+    await log.create("a", SessionConfig())
+    assert (await claimed(log, "w2")).worker_id == "w2"
+
+
+async def test_another_worker_goes_on_from_the_checkpoint(log: SessionLog):
+    await log.create("a", SessionConfig(language="en"))
+    await log.append_audio("a", 0, pcm(1))
+    await log.append_update("a", ConfigUpdate(language="de"))
+    await log.append_audio("a", 1, pcm(1))
+    await log.append_audio("a", 2, pcm(1))
+    first = await claimed(log, "w1")
+    assert (first.epoch, first.checkpoint, first.config.language) == (1, None, "en")
+    await log.append_events(first, [text("a", "so far")], checkpoint=Checkpoint(1, b"so far"))
+    await log.append_events(first, [], processed=3)
+    assert (await log.state("a")).buffered_s == 0
+    await log.release(first)
+    second = await claimed(log, "w2")
+    assert (second.epoch, second.checkpoint) == (2, Checkpoint(1, b"so far"))
+    assert second.config.language == "de"
+    assert await seqs(log, "a") == [1, 2]
+    assert (await log.state("a")).buffered_s == 2
+
+
+async def test_a_worker_that_lost_its_claim_writes_nothing(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(1))
+    lost = await claimed(log, "w1")
+    await log.release(lost)
+    for attempt in (log.touch(lost), log.append_events(lost, [text("a", "late")])):
+        with pytest.raises(ClaimLost):
+            await attempt
+    holder = await claimed(log, "w2")
+    with pytest.raises(ClaimLost):
+        await log.append_events(lost, [text("a", "late")], checkpoint=Checkpoint(0, b""))
+    await log.release(lost)
+    await log.touch(holder)
+    assert await log.read_events("a", 0) == []
+    assert await seqs(log, "a") == [0]
+
+
+async def test_a_silent_worker_loses_its_claim(make_log: MakeLog):
+    log = await make_log(claim_ttl_s=3.0)
+    await log.create("a", SessionConfig())
+    claim = await claimed(log, "w1")
+    for _ in range(3):
+        await asyncio.sleep(2)
+        await log.touch(claim)
+        await log.sweep()
+    await asyncio.sleep(2)
+    await log.append_events(claim, [text("a", "alive")])
+    await asyncio.sleep(2)
+    await log.sweep()
+    assert (await log.state("a")).worker_id == "w1"
+    waiting = asyncio.create_task(log.claim("w2", wait_s=100))
+    await asyncio.sleep(1.5)
+    await log.sweep()
+    taken = await waiting
+    assert taken is not None and taken.epoch == 2
+    with pytest.raises(ClaimLost):
+        await log.touch(claim)
+
+
+async def test_an_ending_session_still_wants_a_worker(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_end("a", EndReason.CLIENT_ENDED)
+    claim = await claimed(log)
+    await log.append_events(claim, [ended("a")])
+    assert await log.claim("w2") is None
+
+
+# Events
+
+
+async def test_events_are_numbered_from_one(log: SessionLog):
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    assert await log.append_events(claim, [started("a"), text("a", "x", final=True)]) == 2
+    assert await log.append_system_events("a", [text("a", "y", segment="s2", final=True)]) == 3
+    assert [event.event_id for event in await log.read_events("a", 0)] == [1, 2, 3]
+    assert [event.event_id for event in await log.read_events("a", 2)] == [3]
+    assert len(await log.read_events("a", 0, limit=2)) == 2
+
+
+async def test_late_readers_see_only_the_newest_preview(log: SessionLog):
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    for words in ("t", "th", "the"):
+        await log.append_events(claim, [text("a", words), translation("a", words + "?")])
+    shown = await log.read_events("a", 0)
+    assert [event.event_id for event in shown] == [5, 6]
+    assert isinstance(shown[0], TranscriptionResult) and shown[0].text == "the"
+
+
+async def test_a_final_result_replaces_its_previews_alone(log: SessionLog):
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    await log.append_events(claim, [text("a", "th"), text("a", "n", segment="s2")])
+    await log.append_events(claim, [text("a", "the", final=True)])
+    await log.append_events(claim, [text("a", "ne", segment="s2")])
+    assert [event.event_id for event in await log.read_events("a", 0)] == [3, 4]
+
+
+async def test_a_reader_that_keeps_up_sees_every_preview(log: SessionLog):
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    seen: list[int] = []
+    for words in ("t", "th", "the"):
+        reading = asyncio.create_task(log.read_events("a", len(seen), wait_s=10))
+        await settle()
+        await log.append_events(claim, [text("a", words)])
+        seen += [event.event_id for event in await reading]
+    assert seen == [1, 2, 3]
+
+
+async def test_events_and_progress_go_in_together_or_not_at_all(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(1))
+    claim = await claimed(log)
+    for position in (1, 5):
+        with pytest.raises(InvalidInput):
+            await log.append_events(claim, [text("a", "x")], checkpoint=Checkpoint(position, b""))
+        with pytest.raises(InvalidInput):
+            await log.append_events(claim, [text("a", "x")], processed=position)
+    with pytest.raises(InvalidInput):
+        await log.append_events(claim, [text("b", "x")], processed=0)
+    with pytest.raises(InvalidInput):
+        await log.append_events(claim, [ended("a"), text("a", "x")], processed=0)
+    state = await log.state("a")
+    assert (state.last_event_id, state.buffered_s, state.ended) == (0, 1.0, False)
+    assert await seqs(log, "a") == [0]
+
+
+async def test_the_last_event_closes_session_and_claim(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(1))
+    claim = await claimed(log)
+    waiting = asyncio.create_task(log.read_entries("a", 0, wait_s=100))
+    await settle()
+    await log.append_events(claim, [ended("a", EndReason.FAILED)])
+    assert await waiting == []
+    state = await log.state("a")
+    assert (state.ended, state.ending, state.worker_id) == (True, EndReason.FAILED, None)
+    assert [type(e).__name__ for e in await log.read_events("a", 0)] == ["SessionEnded"]
+    assert await log.read_events("a", 1, wait_s=100) == []
+    assert await log.read_entries("a", -1, wait_s=100) == []
+    assert now() < 1
+    with pytest.raises(ClaimLost):
+        await log.append_events(claim, [text("a", "late")])
+    with pytest.raises(SessionClosed):
+        await log.append_system_events("a", [text("a", "late")])
+    with pytest.raises(SessionClosed):
+        await log.append_audio("a", 1, pcm(1))
+
+
+async def test_a_system_event_can_end_a_session_over_its_worker(log: SessionLog):
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    await log.append_system_events("a", [ended("a", EndReason.DELETED)])
+    with pytest.raises(ClaimLost):
+        await log.touch(claim)
+    assert (await log.state("a")).ending is EndReason.DELETED
+
+
+# Life and limits
+
+
+async def test_an_id_is_used_once(log: SessionLog):
+    await log.create("a", SessionConfig())
+    with pytest.raises(Conflict):
+        await log.create("a", SessionConfig())
+
+
+async def test_too_many_sessions_are_refused_until_one_ends(make_log: MakeLog):
+    log = await make_log(max_sessions=2)
+    await log.create("a", SessionConfig())
+    await log.create("b", SessionConfig())
+    with pytest.raises(Overloaded) as caught:
+        await log.create("c", SessionConfig())
+    assert caught.value.retryable and caught.value.retry_after_s is not None
+    await log.append_system_events("a", [ended("a")])
+    await log.create("c", SessionConfig())
+    assert [state.session_id for state in await log.sessions()] == ["a", "b", "c"]
+
+
+async def test_a_session_without_audio_or_listeners_expires(make_log: MakeLog):
+    log = await make_log(session_timeout_s=100.0, claim_ttl_s=1e6)
+    for session_id in ("fed", "heard", "idle"):
+        await log.create(session_id, SessionConfig())
+    await asyncio.sleep(60)
+    await log.append_audio("fed", 0, pcm(0.1))
+    await log.keep_alive("heard")
+    await asyncio.sleep(50)
+    await log.sweep()
+    endings = {state.session_id: state.ending for state in await log.sessions()}
+    assert endings == {"fed": None, "heard": None, "idle": EndReason.EXPIRED}
+    assert (await log.state("heard")).idle_s == pytest.approx(50, abs=1)
+    await asyncio.sleep(60)
+    await log.sweep()
+    assert (await log.state("fed")).ending is EndReason.EXPIRED
+
+
+async def test_an_ended_session_stays_readable_then_goes(make_log: MakeLog):
+    log = await make_log(event_retention_s=600.0)
+    await log.create("a", SessionConfig())
+    await log.create("b", SessionConfig())
+    for session_id in "ab":
+        await log.append_system_events(session_id, [ended(session_id)])
+    await asyncio.sleep(590)
+    await log.sweep()
+    assert len(await log.read_events("a", 0)) == 1
+    await asyncio.sleep(20)
+    await log.sweep(keep=["b"])
+    with pytest.raises(NotFound):
+        await log.read_events("a", 0)
+    assert len(await log.read_events("b", 0)) == 1
+    await log.sweep()
+    assert await log.sessions() == []
+
+
+async def test_a_deleted_session_is_gone_for_everybody(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(1))
+    claim = await claimed(log)
+    entries = asyncio.create_task(log.read_entries("a", 0, wait_s=100))
+    events = asyncio.create_task(log.read_events("a", 0, wait_s=100))
+    await settle()
+    await log.append_system_events("a", [ended("a", EndReason.DELETED)])
+    await log.delete("a")
+    assert len(await events) == 1
+    with suppress(NotFound):
+        assert await entries == []
+    with pytest.raises(ClaimLost):
+        await log.append_events(claim, [text("a", "late")])
+    with pytest.raises(ClaimLost):
+        await log.touch(claim)
+    await log.release(claim)
+    assert await log.sessions() == [] and await log.claim("w2") is None
+    await log.create("a", SessionConfig())
+    assert (await log.state("a")).next_seq == 0
+
+
+async def test_an_unclaimed_session_that_is_deleted_is_not_offered(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.delete("a")
+    assert await log.claim("w1") is None
+
+
+async def test_unknown_sessions_are_said_to_be(log: SessionLog):
+    calls = [
+        log.append_audio("x", 0, b""),
+        log.append_update("x", ConfigUpdate(language="de")),
+        log.append_end("x", EndReason.CLIENT_ENDED),
+        log.read_entries("x", -1),
+        log.read_events("x", 0),
+        log.append_system_events("x", []),
+        log.state("x"),
+        log.keep_alive("x"),
+        log.delete("x"),
+    ]
+    for call in calls:
+        with pytest.raises(NotFound, match="x"):
+            await call
