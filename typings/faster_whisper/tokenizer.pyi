@@ -4,7 +4,10 @@ from tokenizers import Tokenizer as HfTokenizer
 
 class Tokenizer:
     def __init__(
-        self, tokenizer: HfTokenizer, multilingual: bool, task: str | None = None,
+        self,
+        tokenizer: HfTokenizer,
+        multilingual: bool,
+        task: str | None = None,
         language: str | None = None,
     ) -> None: ...
     @property

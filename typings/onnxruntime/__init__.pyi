@@ -10,7 +10,9 @@ class SessionOptions:
 
 class InferenceSession:
     def __init__(
-        self, path_or_bytes: str | bytes, sess_options: SessionOptions | None = None,
+        self,
+        path_or_bytes: str | bytes,
+        sess_options: SessionOptions | None = None,
         providers: list[str] | None = None,
     ) -> None: ...
     def run(self, output_names: list[str] | None, input_feed: dict[str, Any]) -> list[Any]: ...

@@ -6,14 +6,11 @@ import os
 import shutil
 import subprocess
 from enum import Enum
-from importlib import import_module
-from typing import Any
 
+import ctranslate2
 import msgspec
 
 from livetranslate.domain.errors import InvalidInput
-
-_ctranslate2: Any = import_module("ctranslate2")  # it has no types
 
 PREFERRED_TYPES = {
     "cpu": ("int8", "int8_float32", "int16", "float32"),
@@ -62,7 +59,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 def detect_devices() -> tuple[Device, ...]:
     """Return the devices that CTranslate2 can use here, the best first, the processor last."""
     names = _cuda_names()
-    count: int = _ctranslate2.get_cuda_device_count()
+    count = ctranslate2.get_cuda_device_count()
     cuda = [
         Device(
             kind=DeviceKind.CUDA,
@@ -124,8 +121,7 @@ def placements(
 
 
 def _supported(kind: DeviceKind, index: int) -> tuple[str, ...]:
-    found: set[str] = _ctranslate2.get_supported_compute_types(kind.value, index)
-    return tuple(sorted(found))
+    return tuple(sorted(ctranslate2.get_supported_compute_types(kind.value, index)))
 
 
 def _cuda_names() -> list[str]:

@@ -1,0 +1,150 @@
+"""The doctor, asked on machines that have more or less."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livetranslate.services.cli.app import run
+from livetranslate.storage.database import Database
+from livetranslate.storage.options import DatabaseOptions
+from livetranslate.storage.schema import migrate
+
+Findings = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIVETRANSLATE_DATA", str(tmp_path))
+    for name in ("DATABASE_URL", "MODEL_DIR", "WHISPER_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ask(capsys: pytest.CaptureFixture[str]) -> tuple[int, Findings]:
+    code = run(["doctor", "--json"])
+    return code, {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+
+
+def test_an_empty_installation_works_and_says_how_to_get_a_model(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, found = ask(capsys)
+    assert code == 0
+    assert found["models"]["status"] == "missing"
+    assert found["models"]["remedy"].startswith("livetranslate models download")
+    assert found["pocketsphinx"]["status"] == "ok"
+    assert found["CPU"]["status"] == "ok"
+    assert found["SQLite file"]["status"] == "ok"
+
+
+def test_an_installed_model_is_seen(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    whisper_fixture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(whisper_fixture, tmp_path / "models" / "tiny")
+    monkeypatch.setenv("WHISPER_MODEL", "tiny")
+    code, found = ask(capsys)
+    assert code == 0
+    assert found["models"]["status"] == "ok"
+    assert "tiny" in found["models"]["detail"]
+    assert found["WHISPER_MODEL"]["detail"].endswith("models/tiny")
+
+
+def test_a_wrong_model_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHISPER_MODEL", "small")
+    code, found = ask(capsys)
+    assert code == 1
+    assert found["WHISPER_MODEL"]["status"] == "broken"
+    assert found["WHISPER_MODEL"]["remedy"] == "livetranslate models download small"
+
+
+def test_without_any_programs_each_is_named_with_its_package(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, found = ask(capsys)
+    assert code == 0
+    for name, package in (
+        ("Chromium", "chromium"),
+        ("Redis", "redis-server"),
+        ("eSpeak NG", "espeak-ng"),
+    ):
+        assert found[name]["status"] == "missing"
+        assert found[name]["remedy"] == f"sudo apt-get install {package}"
+
+
+def test_a_program_is_found_with_its_version(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho 'Redis server v=9.8.7 sha=0'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _, found = ask(capsys)
+    assert found["Redis"]["status"] == "ok"
+    assert found["Redis"]["detail"] == f"9.8.7 ({program})"
+
+
+def test_a_migrated_database_answers(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'captions.db'}"
+
+    async def prepare() -> str | None:
+        database = Database(DatabaseOptions(url=url))
+        try:
+            return await migrate(database)
+        finally:
+            await database.close()
+
+    revision = asyncio.run(prepare())
+    monkeypatch.setenv("DATABASE_URL", url)
+    code, found = ask(capsys)
+    assert code == 0
+    assert str(revision) in found["SQLite file"]["detail"]
+
+
+def test_a_database_without_tables_wants_a_migration(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "captions.db").touch()
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'captions.db'}")
+    code, found = ask(capsys)
+    assert code == 1
+    assert found["SQLite file"]["status"] == "broken"
+    assert found["SQLite file"]["remedy"] == "livetranslate db migrate"
+
+
+def test_an_unreachable_database_is_broken_and_its_password_not_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:hidden-word@127.0.0.1:{port}/captions")
+    code, found = ask(capsys)
+    assert code == 1
+    assert found["PostgreSQL connection"]["area"] == "database"
+    assert "DATABASE_URL" in found["PostgreSQL connection"]["remedy"]
+    assert "hidden-word" not in json.dumps(found)
+
+
+def test_the_screen_shows_the_same(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "livetranslate models download base" in shown
+    assert "Everything necessary is here." in shown
