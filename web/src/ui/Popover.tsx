@@ -49,9 +49,9 @@ export function Popover({
         className="choice"
         aria-expanded={open}
         aria-controls={id}
-        aria-label={name}
         onClick={() => setOpen(!open)}
       >
+        <span className="hidden">{name}: </span>
         {label}
         <IconChevron />
       </button>

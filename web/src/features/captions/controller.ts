@@ -88,11 +88,18 @@ export class CaptionsController {
     }
   }
 
+  /** Starts the microphone, or stops what is running. */
+  toggle(): void {
+    if (this.#busy) void this.stop();
+    else void this.startMicrophone();
+  }
+
   /** Stops listening; what was said until now is still recognised. */
   async stop(): Promise<void> {
     const source = this.#source;
-    if (this.state.get().activity === "finishing") this.#client?.abandon();
-    else await source?.stop();
+    const away = this.#client?.status.link.kind !== "open";
+    if (this.state.get().activity !== "finishing") await source?.stop();
+    else if (away) this.#client?.abandon();
   }
 
   /** The page goes away: what was said until now is sent off, and the session ends. */
