@@ -47,7 +47,6 @@ function Words({ caption }: { readonly caption: Caption }) {
   const separator = wordSeparator(caption.language);
   return caption.words.map((word, index) => (
     // A word is identified by its place: committed ones keep it, unstable ones are replaced in it.
-    // oxlint-disable-next-line react/no-array-index-key
     <span key={index} className={word.committed ? "word" : "word unstable"}>
       {index > 0 && separator}
       {word.text}

@@ -44,7 +44,6 @@ export function LevelMeter({
       aria-valuenow={FLOOR_DBFS}
     >
       {Array.from({ length: BARS }, (_, index) => (
-        // oxlint-disable-next-line react/no-array-index-key
         <i key={index} />
       ))}
     </div>

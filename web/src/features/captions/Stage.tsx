@@ -23,7 +23,6 @@ export function Stage({ state }: { readonly state: CaptionsState }) {
   return (
     <div className="stage">
       {/* A scrolling region must be reachable by keyboard. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <section className="scroller" ref={scroller} tabIndex={0} aria-label="Captions">
         <div className="sheet" data-columns={shown.length > 0 ? 2 : 1}>
           <div className="heads" aria-hidden="true">
