@@ -107,7 +107,9 @@ export class SessionClient {
 
   /** Stops at once and gives up what the server has not confirmed. */
   abandon(): void {
-    if (!this.#done) this.#finish("abandoned", null);
+    if (this.#done) return;
+    if (this.#offered) this.#link.send({ type: "end_session", session_id: this.#id });
+    this.#finish("abandoned", null);
   }
 
   /** Changes languages or glossary for what follows. */

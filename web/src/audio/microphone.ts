@@ -1,0 +1,63 @@
+import workletUrl from "./capture.worklet.ts?worker&url";
+import type { CaptureMessage } from "./capture";
+import type { AudioSource, SourceHandlers } from "./source";
+
+/** How long the audio thread may take to hand over its last samples, in milliseconds. */
+const STOP_TIMEOUT_MS = 500;
+
+/** The page was not loaded in a way that lets browsers give it a microphone. */
+export class InsecurePage extends Error {}
+
+/**
+ * Opens the microphone and captures until it is stopped or taken away.
+ *
+ * @throws InsecurePage on plain http from another machine.
+ * @throws DOMException as `getUserMedia` does: refused, missing, in use.
+ */
+export async function openMicrophone(handlers: SourceHandlers): Promise<AudioSource> {
+  if (!window.isSecureContext || !("mediaDevices" in navigator)) throw new InsecurePage();
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
+  const context = new AudioContext();
+  try {
+    await context.audioWorklet.addModule(workletUrl);
+    await context.resume();
+  } catch (error) {
+    release(stream, context);
+    throw error;
+  }
+  return capture(stream, context, handlers);
+}
+
+function capture(
+  stream: MediaStream,
+  context: AudioContext,
+  handlers: SourceHandlers,
+): AudioSource {
+  const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
+  const stopped = Promise.withResolvers<void>();
+  node.port.onmessage = ({ data }: MessageEvent<CaptureMessage>) => {
+    if (data.kind === "chunk") handlers.chunk(data.pcm);
+    else if (data.kind === "level") handlers.level(data.dbfs);
+    else stopped.resolve();
+  };
+  const stop = async (lost: string | null): Promise<void> => {
+    node.port.postMessage("stop");
+    setTimeout(() => stopped.resolve(), STOP_TIMEOUT_MS);
+    await stopped.promise;
+    release(stream, context);
+    handlers.finished(lost);
+  };
+  for (const track of stream.getAudioTracks()) {
+    track.onended = () => void stop("The microphone was unplugged or taken away.");
+  }
+  context.createMediaStreamSource(stream).connect(node);
+  return { stop: () => stop(null) };
+}
+
+function release(stream: MediaStream, context: AudioContext): void {
+  for (const track of stream.getTracks()) {
+    track.onended = null;
+    track.stop();
+  }
+  void context.close();
+}

@@ -1,0 +1,59 @@
+import { useMemo } from "react";
+import { IconDown } from "../../ui/icons";
+import { languageName } from "../../languages";
+import type { Caption } from "../../session/transcript";
+import { CaptionRow } from "./CaptionRow";
+import { useFollow } from "./follow";
+import type { CaptionsState } from "./state";
+
+/** Speakers' colours repeat after so many. */
+const COLOURS = 8;
+
+/** The captions themselves, with their translations beside them. */
+export function Stage({ state }: { readonly state: CaptionsState }) {
+  const all = state.transcript.captions;
+  const captions = useMemo(() => all.filter((caption) => caption.text !== ""), [all]);
+  const { scroller, following, follow } = useFollow(captions);
+  const shown = useLanguages(captions, state.choices.targets);
+  const speakers = useMemo(
+    () => [...new Set(captions.flatMap((caption) => caption.speakerId ?? []))],
+    [captions],
+  );
+  const spoken = captions.at(-1)?.language ?? null;
+  return (
+    <div className="stage">
+      {/* A scrolling region must be reachable by keyboard. */}
+      <section className="scroller" ref={scroller} tabIndex={0} aria-label="Captions">
+        <div className="sheet" data-columns={shown.length > 0 ? 2 : 1}>
+          <div className="heads" aria-hidden="true">
+            <span>{spoken ? languageName(spoken) : "Captions"}</span>
+            {shown.length > 0 && <span>{shown.map(languageName).join(" · ")}</span>}
+          </div>
+          <ol className="rows">
+            {captions.map((caption) => (
+              <CaptionRow
+                key={caption.key}
+                caption={caption}
+                languages={shown}
+                colour={caption.speakerId ? speakers.indexOf(caption.speakerId) % COLOURS : null}
+              />
+            ))}
+          </ol>
+        </div>
+      </section>
+      {!following && (
+        <button type="button" className="to-live" onClick={follow}>
+          <IconDown />
+          Follow the live captions
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The chosen languages, then others that there are translations in; the same array while equal. */
+function useLanguages(captions: readonly Caption[], chosen: readonly string[]): readonly string[] {
+  const present = new Set(captions.flatMap((caption) => Object.keys(caption.translations)));
+  const codes = [...chosen, ...[...present].filter((code) => !chosen.includes(code))].join(" ");
+  return useMemo(() => codes.split(" ").filter(Boolean), [codes]);
+}

@@ -1,0 +1,214 @@
+import { loadPlatform } from "../../api/platform";
+import { decodeFile, MAX_FILE_BYTES } from "../../audio/decode";
+import { CHUNK_S, type Pcm } from "../../audio/format";
+import { FLOOR_DBFS } from "../../audio/level";
+import { InsecurePage, openMicrophone } from "../../audio/microphone";
+import { play } from "../../audio/player";
+import type { AudioSource, SourceHandlers } from "../../audio/source";
+import { Observable } from "../../observable";
+import { recall, remember } from "../../preferences";
+import { SessionClient } from "../../session/client";
+import { browserClock } from "../../session/clock";
+import { newSessionId } from "../../session/id";
+import { pageSocket } from "../../session/socket";
+import type { SessionStatus } from "../../session/status";
+import { fold } from "../../session/transcript";
+import { INITIAL, type CaptionsState, type Choices, type Trouble } from "./state";
+
+const FEED = { chunkS: CHUNK_S, keepS: 1_800, inFlightS: 20 };
+const DEFAULT_CHOICES: Choices = { source: "auto", targets: [], pace: "real_time" };
+/** Chunks of nothing but the meter's floor after which the microphone counts as silent. */
+const SILENT_CHUNKS = 80;
+const SILENCE_DBFS = FLOOR_DBFS + 1;
+
+/** What the captions page does, apart from how it looks. */
+export class CaptionsController {
+  readonly state = new Observable<CaptionsState>({
+    ...INITIAL,
+    choices: { ...DEFAULT_CHOICES, ...recall<Partial<Choices>>("captions") },
+  });
+  /** Present loudness in dBFS; apart from the state because it changes so often. */
+  readonly level = new Observable<number>(FLOOR_DBFS);
+  #client: SessionClient | null = null;
+  #source: AudioSource | null = null;
+  #quietChunks = 0;
+
+  /** Asks the platform what it can do here. */
+  async load(): Promise<void> {
+    try {
+      this.#set({ platform: await loadPlatform(), ...this.#without("platform") });
+    } catch (error) {
+      this.#set({ trouble: { kind: "platform", message: messageOf(error) } });
+    }
+  }
+
+  choose(change: Partial<Choices>): void {
+    const choices = { ...this.state.get().choices, ...change };
+    remember("captions", choices);
+    this.#set({ choices });
+    if (change.source !== undefined) this.#client?.update({ language: change.source });
+    if (change.targets !== undefined) this.#client?.update({ target_languages: change.targets });
+  }
+
+  async startMicrophone(): Promise<void> {
+    if (this.#busy) return;
+    this.#begin({ kind: "microphone" });
+    try {
+      const source = await openMicrophone(this.#handlers());
+      this.#run(source);
+    } catch (error) {
+      this.#failed(
+        error instanceof InsecurePage
+          ? { kind: "insecure" }
+          : { kind: "microphone", name: nameOf(error), message: messageOf(error) },
+      );
+    }
+  }
+
+  async startFile(file: File): Promise<void> {
+    if (this.#busy) return;
+    const { pace } = this.state.get().choices;
+    const input = { kind: "file", name: file.name, pace } as const;
+    this.#begin({ ...input, durationS: null, positionS: 0 });
+    try {
+      if (file.size > MAX_FILE_BYTES) throw new RangeError("too large");
+      const samples = await decodeFile(file);
+      const durationS = samples.length / 16_000;
+      this.#set({ input: { ...input, durationS, positionS: 0 } });
+      this.#run(
+        play(samples, this.#handlers(), {
+          pace,
+          clock: browserClock,
+          unconfirmedS: () => this.#client?.status.unconfirmedS ?? 0,
+          onProgress: (positionS) => this.#set({ input: { ...input, durationS, positionS } }),
+        }),
+      );
+    } catch (error) {
+      this.#failed({ kind: "file", name: file.name, message: messageOf(error) });
+    }
+  }
+
+  /** Starts the microphone, or stops what is running. */
+  toggle(): void {
+    if (this.#busy) void this.stop();
+    else void this.startMicrophone();
+  }
+
+  /** Stops listening; what was said until now is still recognised. */
+  async stop(): Promise<void> {
+    const source = this.#source;
+    const away = this.#client?.status.link.kind !== "open";
+    if (this.state.get().activity !== "finishing") await source?.stop();
+    else if (away) this.#client?.abandon();
+  }
+
+  /** The page goes away: what was said until now is sent off, and the session ends. */
+  leave(): void {
+    this.#client?.end();
+  }
+
+  retryNow(): void {
+    this.#client?.retryNow();
+  }
+
+
+  /** Takes the finished captions off the page. */
+  clear(): void {
+    if (this.#busy) return;
+    const { platform, choices } = this.state.get();
+    this.state.set({ ...INITIAL, platform, choices });
+  }
+
+  dismiss(): void {
+    this.#set({ trouble: null });
+  }
+
+  get #busy(): boolean {
+    return !["idle", "done"].includes(this.state.get().activity);
+  }
+
+  #begin(input: CaptionsState["input"]): void {
+    const { platform, choices } = this.state.get();
+    this.#quietChunks = 0;
+    this.state.set({ ...INITIAL, platform, choices, activity: "opening", input });
+    this.#client = this.#newClient(choices);
+  }
+
+  #newClient({ source, targets }: Choices): SessionClient {
+    return new SessionClient({
+      config: { language: source, target_languages: targets, metadata: { client: "web" } },
+      openSocket: pageSocket(window.location),
+      clock: browserClock,
+      random: Math.random,
+      newSessionId: () => newSessionId(Date.now(), Math.random),
+      feed: FEED,
+      onEvent: (event, offsetS) => {
+        const { transcript } = this.state.get();
+        this.#set({ transcript: fold(transcript, event, offsetS) });
+      },
+      onStatus: (session) => this.#told(session),
+    });
+  }
+
+  #run(source: AudioSource): void {
+    if (this.state.get().activity === "opening") {
+      this.#source = source;
+      this.#set({ activity: "running" });
+    }
+    this.#client?.start();
+  }
+
+  #handlers(): SourceHandlers {
+    return {
+      chunk: (pcm) => this.#chunk(pcm),
+      level: (dbfs) => this.level.set(dbfs),
+      finished: (lost) => {
+        this.level.set(FLOOR_DBFS);
+        this.#source = null;
+        if (lost !== null) this.#set({ trouble: { kind: "input_lost", message: lost } });
+        if (this.state.get().activity !== "done") this.#set({ activity: "finishing" });
+        this.#client?.end();
+      },
+    };
+  }
+
+  #chunk(pcm: Pcm): void {
+    this.#client?.push(pcm);
+    this.#quietChunks = this.level.get() <= SILENCE_DBFS ? this.#quietChunks + 1 : 0;
+    const state = this.state.get();
+    this.#set({
+      takenS: state.takenS + pcm.length / 32_000,
+      silent: state.input?.kind === "microphone" && this.#quietChunks >= SILENT_CHUNKS,
+    });
+  }
+
+  #told(session: SessionStatus): void {
+    this.#set({ session });
+    if (session.phase !== "ended" && session.phase !== "failed") return;
+    this.#set({ activity: "done", silent: false });
+    void this.#source?.stop();
+  }
+
+  #failed(trouble: Trouble): void {
+    this.#client?.abandon();
+    this.#client = null;
+    this.#set({ activity: "idle", input: null, session: null, trouble });
+  }
+
+  /** What clears a trouble of this kind, if it is the one shown. */
+  #without(kind: Trouble["kind"]): Partial<CaptionsState> {
+    return this.state.get().trouble?.kind === kind ? { trouble: null } : {};
+  }
+
+  #set(change: Partial<CaptionsState>): void {
+    this.state.set({ ...this.state.get(), ...change });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "Error";
+}
