@@ -22,9 +22,11 @@ from pydantic_settings import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from livetranslate.asr.models.store import StoreOptions
 from livetranslate.domain.errors import InvalidInput
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.storage.options import DatabaseOptions, async_url
+from livetranslate.translation.options import TranslationOptions
 
 CONFIG_FILE = Path("config/orchestration.yaml")
 DEFAULT_SECRET_KEY = "development-only-secret-key"  # noqa: S105 - refused in production
@@ -199,6 +201,22 @@ class Settings(BaseSettings):
         """Return the bounds of the session log."""
         return LogOptions(
             session_timeout_s=self.websocket_timeout, max_sessions=self.max_concurrent_sessions
+        )
+
+    def store_options(self) -> StoreOptions:
+        """Return where speech models lie."""
+        return StoreOptions(model_dir=self.model_dir)
+
+    def translation_options(self) -> TranslationOptions:
+        """Return which translation engines are used, and how."""
+        key = self.openai_api_key
+        return TranslationOptions(
+            engine=self.translation_engine,
+            model_dir=str(self.model_dir / "translation"),
+            openai_base_url=self.openai_base_url,
+            openai_api_key=key.get_secret_value() if key else None,
+            openai_model=self.translation_model,
+            device=self.whisper_device,
         )
 
     def database_options(self) -> DatabaseOptions:

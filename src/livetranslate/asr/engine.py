@@ -64,6 +64,26 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
 
 
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model in a worker's memory.
+
+    Attributes:
+        info: What is loaded.
+        capabilities: What it can do.
+        references: Sessions and jobs that hold it.
+        in_flight: Windows being decoded.
+        queued: Windows waiting.
+        idle_s: Seconds since it was used last.
+    """
+
+    info: EngineInfo
+    capabilities: Capabilities
+    references: int
+    in_flight: int
+    queued: int
+    idle_s: float
+
+
 class WindowRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One window to decode.
 

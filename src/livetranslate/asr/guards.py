@@ -19,6 +19,8 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True):
         loop_words: Longest phrase looked at for loops, in words.
         loop_repeats: Repetitions of a phrase from which it is a loop, if it is unsure or too fast.
         fastest_word_s: Mean duration of a word below which a run of words is too fast to be speech.
+        stall_s: Two words in a row that are each shorter were placed by an attention that stands
+            still: the decoder has run past the audio, and nothing from there on was said.
     """
 
     no_speech: float = 0.6
@@ -26,12 +28,14 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True):
     loop_words: int = 8
     loop_repeats: int = 3
     fastest_word_s: float = 0.08
+    stall_s: float = 0.08
 
 
 def guarded(
     hypothesis: Hypothesis,
     options: GuardOptions,
     *,
+    final: bool,
     has_speech: Callable[[float, float], bool],
 ) -> Hypothesis:
     """Return the hypothesis without what nobody said.
@@ -39,6 +43,7 @@ def guarded(
     Args:
         hypothesis: As the engine gave it.
         options: Bounds.
+        final: Whether no more audio follows; then a last word alone is never taken for a stall.
         has_speech: Whether there was speech between two session times in seconds.
     """
     words = hypothesis.words
@@ -46,6 +51,7 @@ def guarded(
         if _confidence(words) < options.unsure:
             words = ()
     words = _cut_silence(words, has_speech)
+    words = words[: stall_start(words, options, final=final)]
     words = words[: loop_start(words, options)]
     if words is hypothesis.words:
         return hypothesis
@@ -60,6 +66,16 @@ def _cut_silence(
     while kept and not has_speech(words[kept - 1].start, words[kept - 1].end):
         kept -= 1
     return tuple(words[:kept])
+
+
+def stall_start(words: Sequence[Word], options: GuardOptions, *, final: bool) -> int:
+    """Return how many leading words to keep: those before the attention stands still."""
+    short = [word.end - word.start < options.stall_s for word in words]
+    for index, stalled in enumerate(short):
+        last = index + 1 == len(short)
+        if stalled and (not final if last else short[index + 1]):
+            return index
+    return len(words)
 
 
 def loop_start(words: Sequence[Word], options: GuardOptions) -> int:

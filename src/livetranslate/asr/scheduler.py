@@ -64,6 +64,7 @@ class BatchQueue:
         self._waiting: list[Pending] = []
 
     def __len__(self) -> int:
+        """Return how many windows wait."""
         return len(self._waiting)
 
     def add(self, pending: Pending) -> None:

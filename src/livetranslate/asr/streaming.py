@@ -190,7 +190,12 @@ class StreamingRecogniser:
 
     def apply(self, step: Step, hypothesis: Hypothesis) -> list[Segment]:
         """Take the hypothesis for a step; return the segments that it changed, in order."""
-        hypothesis = guarded(hypothesis, self._options.guards, has_speech=self._voice.has_speech)
+        hypothesis = guarded(
+            hypothesis,
+            self._options.guards,
+            final=step.final,
+            has_speech=self._voice.has_speech,
+        )
         end_s = step.end / SAMPLE_RATE
         words = hypothesis.words
         full = step.end - self._window >= self._max_window

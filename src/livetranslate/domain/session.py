@@ -135,7 +135,6 @@ class AppliedConfig(msgspec.Struct, frozen=True, kw_only=True):
         device: ``cpu`` or ``cuda``.
         compute_type: Numeric type the model computes in.
         policy: Streaming policy at work.
-        translation_engine: Engine that translates, or None without target languages.
         worker_id: Worker that recognises the session.
     """
 
@@ -146,7 +145,6 @@ class AppliedConfig(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     compute_type: str
     policy: PolicyName
-    translation_engine: str | None = None
     worker_id: str | None = None
 
 

@@ -7,7 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from livetranslate.asr.engine import Capabilities, EngineInfo
+from livetranslate.asr.engine import LoadedModel
+from livetranslate.domain.session import Task
 
 
 class JobKind(str, Enum):
@@ -34,24 +35,32 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: str | None = None
 
 
-class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model in a worker's memory.
+class TranscribeJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of TRANSCRIBE; its result is a ``Transcription``.
 
     Attributes:
-        info: What is loaded.
-        capabilities: What it can do.
-        references: Sessions and jobs that hold it.
-        in_flight: Windows being decoded.
-        queued: Windows waiting.
-        idle_s: Seconds since it was used last.
+        pcm: The whole file, s16le mono 16 kHz.
+        engine: Engine, or None for the best.
+        model: Model, or None for the installation's.
+        language: ISO 639-1 code, or ``auto``.
+        task: Transcribe, or translate into English.
+        vad: Whether silence is left out.
+        prompt: What it is about.
     """
 
-    info: EngineInfo
-    capabilities: Capabilities
-    references: int
-    in_flight: int
-    queued: int
-    idle_s: float
+    pcm: bytes
+    engine: str | None = None
+    model: str | None = None
+    language: str = "auto"
+    task: Task = Task.TRANSCRIBE
+    vad: bool = True
+    prompt: str = ""
+
+
+class ModelJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of LOAD_MODEL and UNLOAD_MODEL; the result is a ``LoadedModel`` or nothing."""
+
+    model: str
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):

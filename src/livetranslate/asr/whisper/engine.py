@@ -35,6 +35,7 @@ class WhisperOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         device: ``cpu`` or ``cuda``.
+        device_index: Number of the device among its kind.
         compute_type: Numeric type of CTranslate2, such as ``int8``.
         cpu_threads: Threads of one call; 0 takes CTranslate2's default.
         beam_size: Beams while more audio may follow.
@@ -47,9 +48,10 @@ class WhisperOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     device: str = "cpu"
+    device_index: int = 0
     compute_type: str = "int8"
     cpu_threads: int = 0
-    beam_size: int = 5
+    beam_size: int = 2
     final_beam_size: int = 5
     max_batch: int = 8
     min_window_s: float = 30.0
@@ -81,6 +83,7 @@ class WhisperEngine:
             loaded = WhisperModel(
                 str(directory),
                 device=options.device,
+                device_index=options.device_index,
                 compute_type=options.compute_type,
                 cpu_threads=options.cpu_threads,
                 local_files_only=True,

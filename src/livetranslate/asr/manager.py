@@ -1,0 +1,276 @@
+"""The model manager: every model once in memory, for as long as somebody needs it.
+
+Sessions and jobs hold a **lease**. The first lease of a model loads it (others wait for the same
+load), the last one released starts its time to live, after which it is unloaded. Whisper models get
+an inference scheduler that all their leases share; incremental engines share a semaphore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+import structlog
+
+from livetranslate.asr.choice import Candidate, candidates
+from livetranslate.asr.engine import LoadedModel, SpeechEngine
+from livetranslate.asr.scheduler import InferenceScheduler, SchedulerOptions
+from livetranslate.domain.errors import Conflict, ModelUnavailable, NotFound, UnsupportedLanguage
+
+_log = structlog.get_logger(__name__)
+
+
+class Loader(Protocol):
+    """What the manager needs to load engines; see EngineLoader."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether models run on a GPU."""
+        ...
+
+    def installed(self) -> list[str]:
+        """Return the names of the Whisper models that are here."""
+        ...
+
+    def load(self, candidate: Candidate) -> SpeechEngine:
+        """Load a candidate; blocks; raises ModelUnavailable."""
+        ...
+
+
+class ManagerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of the model manager.
+
+    Attributes:
+        default_model: The installation's model (``WHISPER_MODEL``), or None.
+        idle_s: A model that nobody holds is unloaded after so many seconds.
+        streams: Incremental streams that compute at the same time; 0 for one a core.
+        scheduler: Bounds of each model's scheduler.
+    """
+
+    default_model: str | None = None
+    idle_s: float = 300.0
+    streams: int = 0
+    scheduler: SchedulerOptions = SchedulerOptions()
+
+
+class _Resident:
+    """A model in memory."""
+
+    def __init__(self, engine: SpeechEngine, options: SchedulerOptions) -> None:
+        self.engine = engine
+        self.scheduler = (
+            None if engine.capabilities.incremental else InferenceScheduler(engine, options)
+        )
+        self.references = 0
+        self.used_at = 0.0
+
+    def close(self) -> None:
+        if self.scheduler is not None:
+            self.scheduler.close()
+        self.engine.close()
+
+
+class ModelLease:
+    """The right to use a loaded model; a context manager that gives it back.
+
+    Attributes:
+        candidate: Engine and model, and why they were chosen.
+        engine: The loaded engine.
+        scheduler: The model's scheduler, or None for an incremental engine.
+        streams: Bounds the incremental streams that compute at the same time.
+    """
+
+    def __init__(
+        self,
+        manager: ModelManager,
+        candidate: Candidate,
+        resident: _Resident,
+        streams: asyncio.Semaphore,
+    ) -> None:
+        self.candidate = candidate
+        self.engine = resident.engine
+        self.scheduler = resident.scheduler
+        self.streams = streams
+        self._manager = manager
+        self._resident: _Resident | None = resident
+
+    def release(self) -> None:
+        """Give the model back; more than once does no harm."""
+        resident, self._resident = self._resident, None
+        if resident is not None:
+            self._manager.give_back(resident)
+
+    def __enter__(self) -> Self:
+        """Return the lease itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give the model back."""
+        self.release()
+
+
+class ModelManager:
+    """Keeps models; to be used from one event loop. See the module."""
+
+    def __init__(
+        self,
+        loader: Loader,
+        options: ManagerOptions | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._loader = loader
+        self._options = options or ManagerOptions()
+        self._clock = clock
+        self._resident: dict[tuple[str, str], _Resident] = {}
+        self._loading: dict[tuple[str, str], asyncio.Task[_Resident]] = {}
+        self._streams = asyncio.Semaphore(self._options.streams or os.cpu_count() or 1)
+
+    async def acquire(
+        self, *, engine: str | None = None, model: str | None = None, language: str = "auto"
+    ) -> ModelLease:
+        """Return a lease on the best model that really loads.
+
+        Args:
+            engine: As the session asks; None or ``auto`` for the best.
+            model: As the session asks.
+            language: Language that the model must know, or ``auto``.
+
+        Raises:
+            InvalidInput: There is no such engine.
+            ModelUnavailable: Nothing loads; says why and what helps.
+            UnsupportedLanguage: No candidate knows the language.
+        """
+        failures: list[str] = []
+        unsupported: UnsupportedLanguage | None = None
+        for candidate in await self._candidates(engine, model):
+            try:
+                resident = await self._load(candidate)
+            except ModelUnavailable as error:
+                _log.warning("model unavailable", model=candidate.model, reason=error.message)
+                failures.append(error.message)
+                continue
+            languages = resident.engine.capabilities.languages
+            if language != "auto" and language.partition("-")[0] not in languages:
+                unsupported = _unsupported(candidate, language, languages)
+                continue
+            resident.references += 1
+            return ModelLease(self, _with_failures(candidate, failures), resident, self._streams)
+        raise unsupported or ModelUnavailable("; ".join(failures), field="config.model")
+
+    def give_back(self, resident: _Resident) -> None:
+        """Count one lease less; called by leases."""
+        resident.references -= 1
+        resident.used_at = self._clock()
+
+    async def load(self, model: str) -> LoadedModel:
+        """Load a model by name and keep it for its time to live; raises ModelUnavailable."""
+        with await self.acquire(model=model) as lease:
+            key = (lease.candidate.engine, lease.candidate.model)
+        return self._status(key, self._resident[key])
+
+    async def unload(self, model: str) -> None:
+        """Unload a model; raises NotFound if it is not loaded, Conflict while it is in use."""
+        keys = [key for key in self._resident if key[1] == model]
+        if not keys:
+            raise NotFound(f"the model {model} is not loaded")
+        for key in keys:
+            if self._resident[key].references:
+                raise Conflict(f"{self._resident[key].references} sessions or jobs use {model}")
+            await self._close(key)
+
+    async def unload_idle(self) -> list[str]:
+        """Unload what nobody has used for ``idle_s``; return the names. To be called regularly."""
+        now = self._clock()
+        idle = [
+            key
+            for key, resident in self._resident.items()
+            if not resident.references and now - resident.used_at >= self._options.idle_s
+        ]
+        for key in idle:
+            await self._close(key)
+        return [key[1] for key in idle]
+
+    def loaded(self) -> list[LoadedModel]:
+        """Return what is in memory."""
+        return [self._status(key, resident) for key, resident in self._resident.items()]
+
+    async def close(self) -> None:
+        """Unload everything."""
+        for key in list(self._resident):
+            await self._close(key)
+
+    async def _candidates(self, engine: str | None, model: str | None) -> list[Candidate]:
+        installed = await asyncio.to_thread(self._loader.installed)
+        return candidates(
+            engine=engine,
+            model=model,
+            configured=self._options.default_model,
+            installed=installed,
+            on_gpu=self._loader.on_gpu,
+        )
+
+    async def _load(self, candidate: Candidate) -> _Resident:
+        key = (candidate.engine, candidate.model)
+        if key in self._resident:
+            return self._resident[key]
+        if key not in self._loading:
+            self._loading[key] = asyncio.create_task(self._load_now(key, candidate))
+        return await asyncio.shield(self._loading[key])
+
+    async def _load_now(self, key: tuple[str, str], candidate: Candidate) -> _Resident:
+        try:
+            begin = self._clock()
+            engine = await asyncio.to_thread(self._loader.load, candidate)
+            resident = _Resident(engine, self._options.scheduler)
+            resident.used_at = self._clock()
+            self._resident[key] = resident
+            _log.info("model loaded", model=key[1], engine=key[0], seconds=self._clock() - begin)
+            return resident
+        finally:
+            del self._loading[key]
+
+    async def _close(self, key: tuple[str, str]) -> None:
+        resident = self._resident.pop(key)
+        await asyncio.to_thread(resident.close)
+        _log.info("model unloaded", model=key[1], engine=key[0])
+
+    def _status(self, key: tuple[str, str], resident: _Resident) -> LoadedModel:
+        scheduler = resident.scheduler
+        return LoadedModel(
+            info=resident.engine.info,
+            capabilities=resident.engine.capabilities,
+            references=resident.references,
+            in_flight=scheduler.in_flight if scheduler else 0,
+            queued=scheduler.queued if scheduler else 0,
+            idle_s=0.0 if resident.references else self._clock() - resident.used_at,
+        )
+
+
+def _unsupported(
+    candidate: Candidate, language: str, languages: tuple[str, ...]
+) -> UnsupportedLanguage:
+    return UnsupportedLanguage(
+        f"{candidate.engine} ({candidate.model}) does not know the language {language!r}; it knows "
+        f"{', '.join(languages)}. {candidate.reason}",
+        available=languages,
+        field="config.language",
+    )
+
+
+def _with_failures(candidate: Candidate, failures: list[str]) -> Candidate:
+    if not failures:
+        return candidate
+    return msgspec.structs.replace(
+        candidate, reason=f"{candidate.reason} (not loaded: {'; '.join(failures)})"
+    )

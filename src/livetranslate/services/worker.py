@@ -1,0 +1,105 @@
+"""The worker process: ``python -m livetranslate.services.worker --link PATH --worker-id ID``.
+
+The platform starts it; it serves until it is told to stop (SIGTERM) or the link to the main process
+is gone. Models, device and translation come from the environment, as everywhere (``settings``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from livetranslate.asr.loading import EngineLoader
+from livetranslate.asr.manager import ManagerOptions, ModelManager
+from livetranslate.asr.models.device import detect_devices
+from livetranslate.asr.models.store import ModelStore
+from livetranslate.domain.errors import BackendUnavailable
+from livetranslate.domain.session import SessionConfig
+from livetranslate.services.logs import configure_logs
+from livetranslate.sessions.host.translating import Emit, HostTranslation, SessionTranslation
+from livetranslate.sessions.link.client import WorkerLink
+from livetranslate.sessions.worker import Worker, WorkerOptions
+from livetranslate.settings import Settings, load_settings
+from livetranslate.translation.preferred import LocalFirst
+from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
+from livetranslate.translation.service import LocalTranslator
+
+_log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time of day in UTC."""
+    return datetime.now(UTC)
+
+
+def build_models(settings: Settings) -> ModelManager:
+    """Return the model manager that the settings describe."""
+    loader = EngineLoader(
+        ModelStore(settings.store_options()),
+        device=settings.whisper_device,
+        compute_type=settings.whisper_compute_type,
+    )
+    return ModelManager(loader, ManagerOptions(default_model=settings.whisper_model))
+
+
+def build_translator(settings: Settings) -> LocalFirst:
+    """Return this process's translator: its own engines, then the translation service."""
+    urls = tuple(url.partition(";")[0] for url in settings.translation_service_url)
+    return LocalFirst(
+        LocalTranslator(settings.translation_options()),
+        RemoteTranslator(RemoteOptions(urls=urls, timeout_s=settings.service_timeout)),
+    )
+
+
+async def serve(settings: Settings, link_path: Path, worker_id: str) -> int:
+    """Serve until stopped; return the process's exit code."""
+    link = await WorkerLink.connect(link_path)
+    translator = build_translator(settings)
+
+    def translation(session_id: str, config: SessionConfig, emit: Emit) -> SessionTranslation:
+        return HostTranslation(translator, session_id, config, emit, now=utc_now)
+
+    worker = Worker(
+        worker_id,
+        link.log,
+        link.desk,
+        build_models(settings),
+        translation,
+        WorkerOptions(
+            max_sessions=settings.max_sessions_per_worker,
+            device=detect_devices()[0].name,
+        ),
+        now=utc_now,
+    )
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, worker.drain)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    try:
+        await worker.run()
+    except BackendUnavailable:
+        _log.info("main process gone", worker_id=worker_id)
+    finally:
+        await translator.close()
+        await link.close()
+    return 0
+
+
+def main() -> None:
+    """Run the worker of this process."""
+    parser = argparse.ArgumentParser(description="A worker of LiveTranslate.")
+    parser.add_argument("--link", type=Path, required=True, help="socket of the main process")
+    parser.add_argument("--worker-id", required=True, help="unique name")
+    arguments = parser.parse_args()
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    sys.exit(asyncio.run(serve(settings, arguments.link, arguments.worker_id)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+"""The session host: runs one claimed session in a worker, from its log back into its log.
+
+Entries come in, steps go to the model, segments and translations go out as events, and with each
+write goes the checkpoint that would let another host go on from exactly there. What is to be told
+waits in one outbox: a write takes all of it together with the state it belongs to, so that no
+checkpoint is ever ahead of the events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from time import monotonic
+
+import msgspec
+import numpy as np
+import structlog
+
+from livetranslate.asr.decoders import StepDecoder, make_decoder
+from livetranslate.asr.manager import ModelLease, ModelManager
+from livetranslate.asr.streaming import Step, StreamingOptions, StreamingRecogniser
+from livetranslate.asr.voice import as_float
+from livetranslate.audio.levels import rms_dbfs
+from livetranslate.domain.audio import AudioChunk, seconds
+from livetranslate.domain.errors import InternalError, LiveTranslateError
+from livetranslate.domain.events import SessionEvent, TranslationResult
+from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
+from livetranslate.domain.speech import Hypothesis
+from livetranslate.sessions.host.progress import HostState, Ledger, read_state
+from livetranslate.sessions.host.tally import Tally
+from livetranslate.sessions.host.telling import Teller
+from livetranslate.sessions.host.translating import SessionTranslation, TranslationFactory
+from livetranslate.sessions.log.base import (
+    AudioEntry,
+    Checkpoint,
+    Claim,
+    EndEntry,
+    LogEntry,
+    SessionLog,
+    UpdateEntry,
+)
+
+_log = structlog.get_logger(__name__)
+
+READ_WAIT_S = 5.0
+"""Seconds that one read of the log waits for entries."""
+
+READ_LIMIT = 32
+"""Entries of one read; what waits beyond stays in the log."""
+
+MAX_FAILURES = 3
+"""Decodings in a row that may fail before the session is given up."""
+
+REPORT_EVERY = 10
+"""Entries after which a host says how far it has got, if there is nothing else to say."""
+
+_state_encoder = msgspec.msgpack.Encoder()
+
+
+class SessionHost:
+    """Runs one session; ``run`` returns when it has ended.
+
+    Args:
+        claim: The worker's right to the session.
+        log: Where it is written.
+        models: Where the model comes from.
+        translation: Makes the translation of the session's segments.
+        options: How audio is cut into steps.
+        now: UTC time.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        log: SessionLog,
+        models: ModelManager,
+        translation: TranslationFactory,
+        *,
+        options: StreamingOptions,
+        now: Callable[[], datetime],
+    ) -> None:
+        state = read_state(claim.checkpoint)
+        self._claim = claim
+        self._log = log
+        self._models = models
+        self._options = options
+        self._resumed = state
+        self._config: SessionConfig = state.config if state else claim.config
+        self._tell = Teller(claim.session_id, now)
+        self._tally = Tally(state.statistics if state else SessionStatistics())
+        self._position = claim.checkpoint.position if claim.checkpoint else -1
+        self._ledger = Ledger(self._position)
+        self._heard = state.recogniser.start if state else 0
+        self._reported = self._position
+        self._outbox: list[SessionEvent] = []
+        self._writing = asyncio.Lock()
+        self._failures = 0
+        self._recogniser: StreamingRecogniser | None = None
+        self._translation: SessionTranslation = translation(
+            claim.session_id, self._config, self._translated
+        )
+
+    @property
+    def session_id(self) -> str:
+        """The session."""
+        return self._claim.session_id
+
+    @property
+    def claim(self) -> Claim:
+        """The worker's right to the session."""
+        return self._claim
+
+    @property
+    def buffered_s(self) -> float:
+        """Seconds of audio in the session's buffer."""
+        return self._recogniser.buffered_s if self._recogniser else 0.0
+
+    async def run(self) -> None:
+        """Serve the session to its end.
+
+        Raises:
+            ClaimLost: Another worker has the session.
+            NotFound: The session was deleted.
+            BackendUnavailable: The log cannot be reached.
+        """
+        try:
+            lease = await self._models.acquire(
+                engine=self._config.engine,
+                model=self._config.model,
+                language=self._config.language,
+            )
+        except LiveTranslateError as error:
+            await self._give_up(error)
+            return
+        try:
+            with lease:
+                await self._serve(lease)
+        finally:
+            await self._translation.close()
+
+    async def _serve(self, lease: ModelLease) -> None:
+        recogniser = StreamingRecogniser(
+            self._config,
+            lease.engine.capabilities,
+            self._options,
+            self._resumed.recogniser if self._resumed else None,
+        )
+        self._recogniser = recogniser
+        if self._resumed is None:
+            started = self._tell.started(
+                self._config,
+                lease,
+                policy=recogniser.policy,
+                worker_id=self._claim.worker_id,
+            )
+            await self._write(started)
+        else:
+            for segment in self._resumed.untranslated:
+                self._translation.update(segment)
+        decoder = make_decoder(lease)
+        while True:
+            entries = await self._log.read_entries(
+                self.session_id, self._position, wait_s=READ_WAIT_S, limit=READ_LIMIT
+            )
+            if not await self._take(entries, recogniser, decoder):
+                return
+
+    async def _take(
+        self, entries: Sequence[LogEntry], recogniser: StreamingRecogniser, decoder: StepDecoder
+    ) -> bool:
+        """Take entries in and do all that they make due; False after the last one."""
+        for entry in entries:
+            self._position = entry.position
+            match entry:
+                case AudioEntry(chunk=chunk):
+                    self._hear(chunk, recogniser)
+                    self._ledger.take(entry, chunk.end)
+                case UpdateEntry(update=update):
+                    if not await self._advance(recogniser, decoder):
+                        return False
+                    self._ledger.take(entry, self._heard)
+                    await self._update(update, recogniser)
+                case EndEntry(reason=reason):
+                    recogniser.finish()
+                    if await self._advance(recogniser, decoder):
+                        await self._end(reason)
+                    return False
+        if not await self._advance(recogniser, decoder):
+            return False
+        if self._outbox or self._position - self._reported >= REPORT_EVERY:
+            await self._write()
+        return True
+
+    def _hear(self, chunk: AudioChunk, recogniser: StreamingRecogniser) -> None:
+        """Give a chunk's samples to the recogniser, less those that are known already."""
+        pcm = np.frombuffer(chunk.pcm, dtype=np.int16)[max(self._heard - chunk.start, 0) :]
+        if not len(pcm):
+            return
+        self._heard = chunk.end
+        self._tally.audio(seconds(len(pcm)))
+        for speech in recogniser.accept(pcm):
+            level = rms_dbfs(as_float(pcm))
+            self._outbox.append(self._tell.vad(speech=speech, level_dbfs=level))
+
+    async def _advance(self, recogniser: StreamingRecogniser, decoder: StepDecoder) -> bool:
+        """Decode every step that is due; return whether the session goes on."""
+        steps = 0
+        while (step := recogniser.next_step()) is not None:
+            if steps and self._outbox:
+                await self._write()
+            begin = monotonic()
+            try:
+                hypothesis = await decoder.decode(step, self._config)
+            except Exception as error:  # noqa: BLE001 - an engine's fault is told, not passed on
+                if not await self._failed(error):
+                    return False
+                hypothesis = _nothing(step)
+            else:
+                self._failures = 0
+            self._tally.inference(monotonic() - begin)
+            for segment in recogniser.apply(step, hypothesis):
+                result = self._tell.result(segment)
+                if segment.is_final:
+                    self._tally.segment(len(segment.words))
+                self._outbox.append(result)
+                self._translation.update(result)
+            steps += 1
+        return True
+
+    async def _translated(self, result: TranslationResult) -> None:
+        """Write a translation as it comes."""
+        if result.is_final and result.error is None:
+            self._tally.translation()
+        await self._write(result)
+
+    async def _update(self, update: ConfigUpdate, recogniser: StreamingRecogniser) -> None:
+        self._config = update.apply(self._config)
+        recogniser.configure(self._config)
+        self._translation.configure(self._config)
+        await self._write(self._tell.updated(update))
+
+    async def _end(self, reason: EndReason) -> None:
+        await self._write()
+        await self._translation.flush()
+        await self._write(self._tell.ended(reason, self._totals()))
+
+    async def _failed(self, error: Exception) -> bool:
+        """Tell of a failed decoding; return whether to go on."""
+        self._failures += 1
+        _log.error(
+            "decoding failed", session_id=self.session_id, failures=self._failures, exc_info=error
+        )
+        if isinstance(error, LiveTranslateError):
+            fault, final = error, not error.retryable
+        else:
+            fault, final = InternalError("the speech engine failed on a stretch of audio"), False
+        if final or self._failures >= MAX_FAILURES:
+            await self._give_up(fault)
+            return False
+        self._outbox.append(self._tell.error(fault, fatal=False))
+        return True
+
+    async def _give_up(self, error: LiveTranslateError) -> None:
+        await self._write(
+            self._tell.error(error, fatal=True),
+            self._tell.ended(EndReason.FAILED, self._totals()),
+        )
+
+    async def _write(self, *events: SessionEvent) -> None:
+        """Append the outbox and ``events`` together with the state that they belong to."""
+        self._outbox.extend(events)
+        async with self._writing:
+            told, self._outbox = self._outbox, []
+            self._reported = self._position
+            await self._log.append_events(
+                self._claim, told, checkpoint=self._checkpoint(), processed=self._position
+            )
+
+    def _checkpoint(self) -> Checkpoint | None:
+        if self._recogniser is None:
+            return None
+        recogniser = self._recogniser.state()
+        state = HostState(
+            config=self._config,
+            recogniser=recogniser,
+            statistics=self._tally.statistics,
+            untranslated=self._translation.pending(),
+        )
+        return Checkpoint(self._ledger.pass_to(recogniser.start), _state_encoder.encode(state))
+
+    def _totals(self) -> SessionStatistics:
+        return self._tally.totals(self._recogniser.speech_s if self._recogniser else 0.0)
+
+
+def _nothing(step: Step) -> Hypothesis:
+    """Return the hypothesis that stands for a failed decoding."""
+    return Hypothesis(words=(), language=step.language or "en")

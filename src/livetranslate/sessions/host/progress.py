@@ -1,0 +1,64 @@
+"""How far a host has got with its session, and what it leaves to the next one."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from livetranslate.asr.streaming import RecogniserState
+from livetranslate.domain.events import TranscriptionResult
+from livetranslate.domain.session import SessionConfig, SessionStatistics
+from livetranslate.sessions.log.base import Checkpoint, LogEntry, UpdateEntry
+
+
+class HostState(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of a session's checkpoint.
+
+    Attributes:
+        config: Configuration with all updates so far.
+        recogniser: Where recognition goes on.
+        statistics: Totals so far.
+        untranslated: Final segments whose translations are not written yet.
+    """
+
+    config: SessionConfig
+    recogniser: RecogniserState
+    statistics: SessionStatistics
+    untranslated: tuple[TranscriptionResult, ...] = ()
+
+
+_decoder = msgspec.msgpack.Decoder(HostState)
+
+
+def read_state(checkpoint: Checkpoint | None) -> HostState | None:
+    """Return what the previous host left, or None if there is nothing."""
+    return _decoder.decode(checkpoint.state) if checkpoint and checkpoint.state else None
+
+
+class Ledger:
+    """Which log entries a checkpoint may pass: those whose audio nobody needs any more."""
+
+    def __init__(self, position: int = -1) -> None:
+        """Begin behind ``position``, the last entry that is not needed."""
+        self._passed = position
+        self._held: deque[tuple[int, int]] = deque()
+
+    def take(self, entry: LogEntry, end: int) -> None:
+        """Note an entry that was taken in.
+
+        Args:
+            entry: The entry.
+            end: Sample after its last one; for an entry without audio the end so far.
+        """
+        applied = isinstance(entry, UpdateEntry) and not self._held
+        if applied:
+            self._passed = entry.position
+        else:
+            self._held.append((entry.position, end))
+
+    def pass_to(self, start: int) -> int:
+        """Return the last position that is not needed if recognition goes on at ``start``."""
+        while self._held and self._held[0][1] <= start:
+            self._passed = self._held.popleft()[0]
+        return self._passed

@@ -1,0 +1,113 @@
+"""Makes a session's events, with its id and the time in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from livetranslate.asr.manager import ModelLease
+from livetranslate.domain.errors import LiveTranslateError
+from livetranslate.domain.events import (
+    SessionEnded,
+    SessionError,
+    SessionStarted,
+    SessionUpdated,
+    TranscriptionResult,
+    Vad,
+)
+from livetranslate.domain.session import (
+    AppliedConfig,
+    ConfigUpdate,
+    EndReason,
+    PolicyName,
+    SessionConfig,
+    SessionStatistics,
+)
+from livetranslate.domain.speech import Segment
+
+
+class Teller:
+    """Makes events of one session.
+
+    Args:
+        session_id: The session.
+        now: UTC time.
+    """
+
+    def __init__(self, session_id: str, now: Callable[[], datetime]) -> None:
+        self._session_id = session_id
+        self._now = now
+
+    def started(
+        self,
+        config: SessionConfig,
+        lease: ModelLease,
+        *,
+        policy: PolicyName,
+        worker_id: str,
+    ) -> SessionStarted:
+        """Say what is at work."""
+        info = lease.engine.info
+        return SessionStarted(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            config=AppliedConfig(
+                config=config,
+                engine=info.engine,
+                engine_reason=lease.candidate.reason,
+                model=info.model,
+                device=info.device,
+                compute_type=info.compute_type,
+                policy=policy,
+                worker_id=worker_id,
+            ),
+        )
+
+    def updated(self, update: ConfigUpdate) -> SessionUpdated:
+        """Say that a change is in force."""
+        return SessionUpdated(session_id=self._session_id, timestamp=self._now(), config=update)
+
+    def vad(self, *, speech: bool, level_dbfs: float) -> Vad:
+        """Say that speech began or ended."""
+        return Vad(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            speech=speech,
+            level_dbfs=round(level_dbfs, 1),
+        )
+
+    def result(self, segment: Segment) -> TranscriptionResult:
+        """Say how a segment stands."""
+        return TranscriptionResult(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            segment_id=segment.segment_id,
+            text=segment.text,
+            language=segment.language,
+            confidence=segment.confidence,
+            start=segment.start,
+            end=segment.end,
+            is_final=segment.is_final,
+            words=segment.words,
+        )
+
+    def error(self, error: LiveTranslateError, *, fatal: bool) -> SessionError:
+        """Say what went wrong."""
+        return SessionError(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            code=error.code,
+            message=error.message,
+            fatal=fatal,
+            field=error.field,
+            retry_after_s=error.retry_after_s,
+        )
+
+    def ended(self, reason: EndReason, statistics: SessionStatistics) -> SessionEnded:
+        """Say that it is over."""
+        return SessionEnded(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            reason=reason,
+            statistics=statistics,
+        )
