@@ -55,7 +55,7 @@ class CTranslate2Engine:
     def sources_for(self, target: str) -> frozenset[str]:
         """Return the languages that installed models translate into ``target``."""
         codes = {model.pair[0] for model in self._models if model.pair} | {
-            code for model in self._models for code in model.language_tokens
+            code for model in self._models for code in model.known_languages()
         }
         return frozenset(code for code in codes if self.has_pair(code, target))
 
@@ -175,7 +175,6 @@ class _LoadedModel:
                 max_input_length=0,
                 max_decoding_length=2 * max(map(len, tokens), default=0) + 32,
                 return_scores=True,
-                disable_unk=model.family is not Family.MARIAN,
             )
         except (RuntimeError, ValueError) as error:
             raise BackendUnavailable(f"{model.path.name} failed: {error}") from error

@@ -61,6 +61,10 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return self.family is Family.MADLAD or start in self.language_tokens
 
+    def known_languages(self) -> frozenset[str]:
+        """Return the languages it reads; MADLAD is not told which one it gets."""
+        return frozenset(FLORES if self.family is Family.MADLAD else self.language_tokens)
+
     def source_tokens(self, pieces: list[str], source: str, target: str) -> list[str]:
         """Return the encoder's input for a text's pieces."""
         if self.family is Family.MADLAD:
