@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has none
 import msgspec
 from sqlalchemy import Connection, func, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from livetranslate.domain.errors import BackendUnavailable
-from livetranslate.storage.database import Database
+from livetranslate.storage.database import Database, away, sqlstate_of
 from livetranslate.storage.engine import make_engine, sqlite_file
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.schema import (
@@ -22,6 +21,9 @@ from livetranslate.storage.schema import (
     missing_indexes,
 )
 from livetranslate.storage.tables import Base
+
+NO_SUCH_DATABASE = "3D000"
+"""PostgreSQL's code for it."""
 
 
 class DatabaseStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,10 +107,9 @@ async def _make_postgres_database(options: DatabaseOptions) -> None:
     try:
         async with probe.connect():
             return
-    except asyncpg.InvalidCatalogNameError:
-        pass
-    except (OSError, asyncpg.PostgresError) as error:
-        raise BackendUnavailable(f"the database does not answer: {error}") from error
+    except (OSError, DBAPIError) as error:
+        if sqlstate_of(error) != NO_SUCH_DATABASE:
+            raise away(error) from error
     finally:
         await probe.dispose()
     server = create_async_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
@@ -116,7 +117,7 @@ async def _make_postgres_database(options: DatabaseOptions) -> None:
         async with server.connect() as connection:
             name = server.dialect.identifier_preparer.quote(url.database or "")
             await connection.execute(text(f"CREATE DATABASE {name}"))
-    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+    except (OSError, DBAPIError) as error:
         reason = getattr(error, "orig", error)
         raise BackendUnavailable(
             f"there is no database {url.database}, and none can be made: {reason}"

@@ -136,13 +136,13 @@ def _dump(connection: Connection, frames: Frames, at: datetime) -> BackupHeader:
         raise NotFound("the database has no tables to save; run `livetranslate db init` first")
     tables = _tables(connection)
     counts = {
-        table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+        str(table.name): connection.execute(select(func.count()).select_from(table)).scalar_one()
         for table in tables
     }
     header = BackupHeader(revision=revision, created_at=at, rows=counts)
     frames.write(header)
     for table in tables:
-        frames.write(list(table.columns.keys()))
+        frames.write([str(name) for name in table.columns.keys()])
         found = connection.execute(table.select().execution_options(yield_per=ROWS_AT_ONCE))
         for portion in found.partitions(ROWS_AT_ONCE):
             frames.write([[_with_zone(value) for value in row] for row in portion])

@@ -1,4 +1,5 @@
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,10 @@ def test_wrong_url_names_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert "postgresql://" in error
 
 
-def test_restore_asks_first(url: str, tmp_path: Path) -> None:
+def test_restore_asks_first(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("n\n"))
     assert run(["db", "init", "--database-url", url]) == 0
     assert run(["db", "restore", str(tmp_path / "x"), "--database-url", url]) == 1
+    assert "Go on?" in capsys.readouterr().err

@@ -75,9 +75,7 @@ def backup(
 
     now = datetime.now(UTC)
     target = file or Path(f"livetranslate-{now:%Y%m%d-%H%M%S}.backup")
-    header = _with_database(
-        database_url, lambda database: backups.backup(database, target, at=now)
-    )
+    header = _with_database(database_url, lambda database: backups.backup(database, target, at=now))
     if json:
         write_json({"file": str(target), "revision": header.revision, "rows": header.rows})
     else:
@@ -110,9 +108,7 @@ def _options(database_url: str | None) -> DatabaseOptions:
     return load_settings(database_url=database_url).database_options()
 
 
-def _with_database(
-    database_url: str | None, work: Callable[[Database], Awaitable[T]]
-) -> T:
+def _with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
     """Return what ``work`` makes of the database."""
     from livetranslate.storage.database import Database
 
