@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.postgres import PostgresServer, postgres_server
 
 from livetranslate.storage.database import Database
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.schema import migrate
+from support.postgres import PostgresServer, postgres_server
 
 DIALECTS = ("sqlite", "postgresql")
 

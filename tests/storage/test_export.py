@@ -2,11 +2,11 @@ import json
 
 import pysubs2
 import pytest
-from tests.support.events import T0
 
 from livetranslate.domain.errors import UnsupportedLanguage
 from livetranslate.storage.export import ExportFormat, export
 from livetranslate.storage.found import Transcript, TranscriptSegment, TranslatedText
+from support.events import T0
 
 
 def said(

@@ -3,7 +3,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.events import at, ended, segment, speaker, translation
 
 from livetranslate.domain.errors import InvalidInput, NotFound, UnsupportedLanguage
 from livetranslate.domain.session import EndReason, SessionConfig, SessionStatus
@@ -11,6 +10,7 @@ from livetranslate.storage.database import Database
 from livetranslate.storage.found import SessionFilter, SessionPage
 from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.records import SqlSessionRecords
+from support.events import at, ended, segment, speaker, translation
 
 
 class Stored:

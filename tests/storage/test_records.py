@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import func, select, text
-from tests.support.events import T0, at, ended, segment, speaker, started, translation
 
 from livetranslate.domain.errors import BackendUnavailable, Conflict, NotFound
 from livetranslate.domain.events import SessionError, SessionEvent, SessionQueued, Vad
@@ -26,6 +25,7 @@ from livetranslate.storage.tables import (
     TranscriptRow,
     TranslationRow,
 )
+from support.events import T0, at, ended, segment, speaker, started, translation
 
 A, B = "session-1-a", "session-2-b"
 CONFIG = SessionConfig(

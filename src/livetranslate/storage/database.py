@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has none
 from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -22,17 +21,14 @@ from livetranslate.storage.tables import Base
 
 RETRY_AFTER_S = 2.0
 
-_UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    PoolTimeout,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-)
+_PASSING_CLASSES = {"08", "28", "3D", "53", "57", "58"}
+"""SQLSTATE classes of PostgreSQL that may pass: no connection, no access yet, no database yet, no
+resources, shut down, a fault of its system."""
+
+_PASSING_STATES = {"40001", "40P01"}
+"""Transactions that got in each other's way."""
+
+_NO_SUCH_TABLE = {"42P01", "42703"}
 
 
 class Database:
@@ -101,31 +97,28 @@ async def _told_in_our_terms() -> AsyncGenerator[None, None]:
                 "the database has no tables yet, or old ones; `livetranslate db migrate` mends it",
                 retry_after_s=RETRY_AFTER_S,
             ) from error
-        lost = isinstance(error, OperationalError) or error.connection_invalidated
-        if lost or isinstance(error.__cause__, _UNREACHABLE) or _is_passing(error):
-            raise _away(error) from error
+        state = sqlstate_of(error)
+        passing = state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+        if passing or isinstance(error, OperationalError) or error.connection_invalidated:
+            raise away(error) from error
         raise
-    except _UNREACHABLE as error:
-        raise _away(error) from error
+    except (OSError, TimeoutError, PoolTimeout) as error:
+        raise away(error) from error
 
 
-def _lacks_tables(error: DBAPIError) -> bool:
-    text = str(error.orig)
-    return (
-        "no such table" in text
-        or "no such column" in text
-        or getattr(error.orig, "sqlstate", None) in {"42P01", "42703"}
-    )
+def sqlstate_of(error: Exception) -> str:
+    """Return PostgreSQL's code of an error, or an empty text."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    """Whether PostgreSQL says so: lost connections, lack of resources, shutdown, deadlocks."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return state[:2] in {"08", "53", "57", "58"} or state in {"40001", "40P01"}
-
-
-def _away(error: Exception) -> BackendUnavailable:
+def away(error: Exception) -> BackendUnavailable:
+    """Return the error that says that the database does not answer, and why."""
     reason = str(getattr(error, "orig", error)).strip() or type(error).__name__
     return BackendUnavailable(
         f"the database does not answer: {reason.splitlines()[0]}", retry_after_s=RETRY_AFTER_S
     )
+
+
+def _lacks_tables(error: DBAPIError) -> bool:
+    missing = any(words in str(error.orig) for words in ("no such table", "no such column"))
+    return missing or sqlstate_of(error) in _NO_SUCH_TABLE

@@ -30,6 +30,8 @@ from livetranslate.storage.queries import (
 )
 
 MAX_PAGE = 200
+MAX_DIGITS = 19
+"""Digits of a key of 64 bits, less one."""
 
 
 class SessionHistory:
@@ -56,8 +58,12 @@ class SessionHistory:
             InvalidInput: A limit or cursor out of range, or ``q`` without a word.
         """
         _check_limit(limit)
+        wanted = wanted or SessionFilter()
+        for field in ("kind", "language", "q"):
+            _check_text(field, getattr(wanted, field))
+        _check_text("cursor", cursor)
         after = _session_cursor(cursor) if cursor else None
-        query = list_sessions(wanted or SessionFilter(), after, sqlite=self._database.is_sqlite)
+        query = list_sessions(wanted, after, sqlite=self._database.is_sqlite)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.limit(limit + 1))).mappings().all()
             summaries = await summary_fields(connection, rows[:limit])
@@ -113,7 +119,7 @@ class SessionHistory:
             InvalidInput: There is no word in ``q``, or a limit or cursor out of range.
         """
         _check_limit(limit)
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
+        if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < MAX_DIGITS):
             raise _bad_cursor()
         query = search_segments(
             q,
@@ -142,6 +148,12 @@ class SessionHistory:
 def _check_limit(limit: int) -> None:
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput(f"limit must be 1-{MAX_PAGE}", field="limit")
+
+
+def _check_text(field: str, text: str | None) -> None:
+    """Refuse the sign that PostgreSQL has no place for."""
+    if text is not None and "\x00" in text:
+        raise InvalidInput("a NUL character is no text", field=field)
 
 
 def _cursor_behind(row: RowMapping) -> str:

@@ -57,6 +57,11 @@ def head_revision() -> str | None:
     return _script().get_current_head()
 
 
+def knows(revision: str) -> bool:
+    """Whether this program has a revision."""
+    return revision in {found.revision for found in _script().walk_revisions()}
+
+
 def differences(connection: Connection) -> list[object]:
     """Return what sets the tables in the database apart from the models."""
     options = {"include_name": is_ours, "compare_type": True, "compare_server_default": True}

@@ -1,0 +1,117 @@
+"""History over REST: lists of sessions, one session, its transcript as a file, search, removal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Response
+
+from livetranslate.domain.session import SessionStatus, check_session_id
+from livetranslate.sessions.records import SessionRecords
+from livetranslate.storage.export import ExportFormat, export
+from livetranslate.storage.found import SessionFilter
+from livetranslate.storage.history import MAX_PAGE, SessionHistory
+
+SessionId = Annotated[str, Path(description="Id of the session.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Entries of one page at most.")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
+Since = Annotated[
+    datetime | None, Query(description="Created at this time or later; UTC if it names no zone.")
+]
+Until = Annotated[
+    datetime | None, Query(description="Created before this time; UTC if it names no zone.")
+]
+
+
+def sessions_router(
+    history: SessionHistory,
+    records: SessionRecords,
+    *,
+    end_live: Callable[[str], Awaitable[None]] | None = None,
+) -> APIRouter:
+    """Return the routes under ``/api/sessions`` and ``/api/search``.
+
+    Args:
+        history: Reads.
+        records: Removal.
+        end_live: Ends a session that may still be live and frees its log, before its rows go.
+    """
+    router = APIRouter(prefix="/api", tags=["sessions"])
+
+    @router.get("/sessions", summary="List sessions, newest first")
+    async def list_sessions(
+        status: SessionStatus | None = None,
+        kind: str | None = None,
+        language: str | None = None,
+        since: Since = None,
+        until: Until = None,
+        q: Annotated[str | None, Query(description="Words in title, text or translations.")] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        wanted = SessionFilter(
+            status=status,
+            kind=kind,
+            language=language,
+            since=_in_utc(since),
+            until=_in_utc(until),
+            q=q or None,
+        )
+        return _json(await history.sessions(wanted, limit=limit, cursor=cursor))
+
+    @router.get("/sessions/{session_id}", summary="One session with its totals")
+    async def get_session(session_id: SessionId) -> Response:
+        return _json(await history.session(check_session_id(session_id)))
+
+    @router.get("/sessions/{session_id}/transcript", summary="A transcript, also as a file")
+    async def get_transcript(
+        session_id: SessionId,
+        format: ExportFormat = ExportFormat.JSON,
+        language: Annotated[
+            str | None, Query(description="Translated into this language where possible.")
+        ] = None,
+    ) -> Response:
+        transcript = await history.transcript(check_session_id(session_id))
+        content = export(transcript, format, language=language or None)
+        disposition = f'inline; filename="{session_id}.{format.value}"'
+        headers = {"Content-Disposition": disposition}
+        return Response(content, media_type=format.media_type, headers=headers)
+
+    @router.delete("/sessions/{session_id}", status_code=204, summary="Remove all of a session")
+    async def delete_session(session_id: SessionId) -> Response:
+        await history.session(check_session_id(session_id))
+        if end_live is not None:
+            await end_live(session_id)
+        await records.delete(session_id)
+        return Response(status_code=204)
+
+    @router.get("/search", summary="Search what was said and its translations")
+    async def search(
+        q: Annotated[str, Query(description="All these words; the last may be a beginning.")],
+        session_id: str | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        found = await history.search(
+            q,
+            session_id=check_session_id(session_id) if session_id else None,
+            limit=limit,
+            cursor=cursor,
+        )
+        return _json(found)
+
+    # FastAPI holds the functions; naming them here tells the type checker that they are used.
+    _ = (list_sessions, get_session, get_transcript, delete_session, search)
+    return router
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """Return a time with its zone: UTC where none was named."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
