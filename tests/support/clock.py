@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -64,3 +64,12 @@ async def settle() -> None:
     before = loop.time()
     await asyncio.sleep(1e-6)
     assert loop.time() - before < 1e-3
+
+
+async def until(met: Callable[[], bool]) -> None:
+    """Let others run, step by step, until something is so; no time passes."""
+    for _ in range(10_000):
+        if met():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never was so")

@@ -12,10 +12,8 @@ import asyncio
 import secrets
 from contextlib import suppress
 
-import msgspec
 import structlog
 
-from livetranslate.domain.audio import seconds
 from livetranslate.domain.errors import (
     Conflict,
     LiveTranslateError,
@@ -24,43 +22,31 @@ from livetranslate.domain.errors import (
     SessionBusy,
     SessionClosed,
 )
-from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
 from livetranslate.domain.session import (
     ConfigUpdate,
     EndReason,
     SessionConfig,
-    SessionStatistics,
     check_config,
     check_session_id,
     new_session_id,
 )
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot
+from livetranslate.sessions.keeper import Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
 from livetranslate.sessions.records import SessionRecords
-from livetranslate.sessions.upkeep import Upkeep
 
 _log = structlog.get_logger(__name__)
 
 
-class ManagerOptions(msgspec.Struct, frozen=True, kw_only=True):
+class ManagerOptions(KeeperOptions, frozen=True, kw_only=True):
     """Times of the manager.
 
     Attributes:
-        resume_window_s: A session whose feeder vanished waits so long to be resumed.
-        finish_timeout_s: Workers have so long to end a session that takes no more audio; then it
-            is ended without them, as failed.
-        max_attempts: A session over which so many workers in a row were lost, without getting on
-            in between, is ended as failed, so that it cannot take down one worker after another.
-        tick_s: Pause between two rounds of upkeep.
         recorder: How the database is written to.
     """
 
-    resume_window_s: float = 60.0
-    finish_timeout_s: float = 600.0
-    max_attempts: int = 10
-    tick_s: float = 0.5
     recorder: RecorderOptions = RecorderOptions()
 
 
@@ -94,14 +80,17 @@ class SessionManager:
             if records
             else None
         )
-        self._ticker: asyncio.Task[None] | None = None
+        self._keeper = Keeper(
+            log, self._slots, self._recorder, clock=self._clock, options=self.options
+        )
+        self._upkeep: asyncio.Task[None] | None = None
 
     # Running
 
     def start(self) -> None:
         """Begin with the upkeep, in the running loop."""
-        if self._ticker is None:
-            self._ticker = asyncio.create_task(self._tick_for_ever(), name="session upkeep")
+        if self._upkeep is None:
+            self._upkeep = asyncio.create_task(self._keeper.run(), name="session upkeep")
 
     async def close(self, grace_s: float = 20.0) -> None:
         """Open nothing more, end every session, wait for its last words, write them down.
@@ -111,23 +100,15 @@ class SessionManager:
         """
         self._accepting = False
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        open_ids = list(self._slots)
-        await asyncio.gather(*(self._end_quietly(session_id) for session_id in open_ids))
-        waits = [asyncio.create_task(self._until_ended(session_id)) for session_id in open_ids]
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=grace_s)
-            for wait in late:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        for session_id in open_ids:
-            await self.fail(session_id, "overloaded", "the service stopped before it was done")
+        await self._keeper.finish(grace_s)
         if self._recorder is not None:
             if not await self._recorder.drain(grace_s):
-                _log.error("stopped with sessions not written", **self._unwritten())
+                left = len(self._recorder.unfinished)
+                _log.error("stopped before all was written", sessions=left)
             await self._recorder.close()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.gather(self._upkeep, return_exceptions=True)
 
     @property
     def accepting(self) -> bool:
@@ -267,14 +248,13 @@ class SessionManager:
             await self._recorder.forget(session_id)
         self._slots.pop(session_id, None)
         try:
-            state = await self.log.state(session_id)
+            with suppress(SessionClosed):
+                await self._keeper.close_session(session_id, EndReason.DELETED)
         except NotFound:
             if self._records is None:
                 raise
             await self._records.delete(session_id)
             return
-        with suppress(SessionClosed):
-            await self.log.append_system_events(session_id, [self._ended(state, EndReason.DELETED)])
         if self._records is not None:
             await self._records.delete(session_id)
         await self.log.delete(session_id)
@@ -282,62 +262,7 @@ class SessionManager:
 
     async def fail(self, session_id: str, code: str, message: str) -> None:
         """End a session at once, without its worker; nothing happens if it has ended."""
-        with suppress(NotFound, SessionClosed):
-            state = await self.log.state(session_id)
-            error = SessionError(
-                session_id=session_id,
-                timestamp=self._clock.utc(),
-                code=code,
-                message=message,
-                fatal=True,
-            )
-            events: list[SessionEvent] = [error, self._ended(state, EndReason.FAILED)]
-            await self.log.append_system_events(session_id, events)
-            _log.warning("session failed", session_id=session_id, code=code)
-
-    # Upkeep
-
-    async def tick(self) -> None:
-        """Do one round of upkeep, as ``start`` does every ``tick_s`` seconds."""
-        known = list(self._slots.values())
-        keep = self._recorder.unfinished if self._recorder else frozenset[str]()
-        await self.log.sweep(keep=keep)
-        states = await self.log.sessions()
-        held = {state.session_id: state for state in states if not state.ended}
-        now = self._clock.monotonic()
-        upkeep = Upkeep(
-            resume_window_s=self.options.resume_window_s,
-            finish_timeout_s=self.options.finish_timeout_s,
-            max_attempts=self.options.max_attempts,
-            now=now,
-        )
-        for slot in known:
-            state = held.get(slot.session_id)
-            if state is None:
-                self._slots.pop(slot.session_id, None)
-            elif upkeep.abandoned(slot, state):
-                with suppress(NotFound):
-                    await self.end(slot.session_id, EndReason.DISCONNECTED)
-            elif upkeep.unfinished(slot, state):
-                await self.fail(
-                    slot.session_id, "backend_unavailable", "no worker finished this session"
-                )
-            elif upkeep.deadly(state):
-                message = f"{state.attempts} workers in a row were lost over this session"
-                await self.fail(slot.session_id, "internal_error", message)
-        for event in upkeep.queue_news(self._slots, states, self._clock.utc()):
-            with suppress(NotFound, SessionClosed):
-                await self.log.append_system_events(event.session_id, [event])
-
-    async def _tick_for_ever(self) -> None:
-        while True:
-            try:
-                await self.tick()
-            except LiveTranslateError as error:
-                _log.warning("session upkeep failed", error=error.code)
-            except Exception:  # noqa: BLE001 - upkeep must outlive any fault in one round of it
-                _log.exception("session upkeep failed")
-            await asyncio.sleep(self.options.tick_s)
+        await self._keeper.fail(session_id, code, message)
 
     # Inside
 
@@ -394,26 +319,4 @@ class SessionManager:
         return SessionClosed(
             f"session {session_id} takes no more audio ({state.ending.value}); start a new one",
             field="session_id",
-        )
-
-    async def _end_quietly(self, session_id: str) -> None:
-        with suppress(LiveTranslateError):
-            await self.end(session_id, EndReason.DISCONNECTED)
-
-    async def _until_ended(self, session_id: str) -> None:
-        with suppress(NotFound):
-            after = (await self.log.state(session_id)).last_event_id
-            while not (await self.log.state(session_id)).ended:
-                events = await self.log.read_events(session_id, after, wait_s=60.0)
-                after = events[-1].event_id if events else after
-
-    def _unwritten(self) -> dict[str, int]:
-        return {"sessions": len(self._recorder.unfinished)} if self._recorder else {}
-
-    def _ended(self, state: SessionState, reason: EndReason) -> SessionEnded:
-        return SessionEnded(
-            session_id=state.session_id,
-            timestamp=self._clock.utc(),
-            reason=reason,
-            statistics=SessionStatistics(audio_s=seconds(state.samples), chunks=state.next_seq),
         )

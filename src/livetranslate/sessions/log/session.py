@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from livetranslate.domain.audio import BYTES_PER_SAMPLE, AudioChunk, seconds
+from livetranslate.domain.audio import BYTES_PER_SAMPLE
 from livetranslate.domain.errors import (
     ClaimLost,
     InvalidInput,
@@ -19,16 +19,14 @@ from livetranslate.domain.errors import (
 )
 from livetranslate.domain.events import SessionEnded, SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.sessions.log.backlog import Backlog
 from livetranslate.sessions.log.base import (
     Appended,
-    AudioEntry,
     Checkpoint,
     Claim,
-    EndEntry,
     LogEntry,
     LogOptions,
     SessionState,
-    UpdateEntry,
 )
 from livetranslate.sessions.log.events import EventBuffer
 from livetranslate.sessions.signal import Signal
@@ -64,18 +62,8 @@ class LoggedSession:
         self.events_changed = Signal()
         self.room = Signal()
         self._options = options
-        self._checkpoint_config = config
         self._config = config
-        self._entries: list[LogEntry] = []
-        self._first = 0
-        self._processed = -1
-        self._furthest = -1
-        self._attempts = 0
-        self._dropped_samples = 0
-        self._processed_samples = 0
-        self._samples = 0
-        self._next_seq = 0
-        self._checkpoint: Checkpoint | None = None
+        self._backlog = Backlog(config, options)
         self._epoch = 0
         self._touched_at = now
         self._active_at = now
@@ -87,23 +75,18 @@ class LoggedSession:
         """Whether a worker is wanted."""
         return self.claim is None and self.phase in (Phase.OPEN, Phase.ENDING)
 
-    @property
-    def buffered_s(self) -> float:
-        """Seconds of audio that no worker has processed yet."""
-        return seconds(self._samples - self._processed_samples)
-
     def state(self, now: float) -> SessionState:
         """Return what is known of the session."""
         return SessionState(
             session_id=self.session_id,
             config=self._config,
-            next_seq=self._next_seq,
-            samples=self._samples,
-            buffered_s=self.buffered_s,
+            next_seq=self._backlog.next_seq,
+            samples=self._backlog.samples,
+            buffered_s=self._backlog.buffered_s,
             last_event_id=self._events.last_id,
             worker_id=self.claim.worker_id if self.claim else None,
             epoch=self._epoch,
-            attempts=self._attempts,
+            attempts=self._backlog.attempts,
             ending=self._ending,
             ended=self.phase in (Phase.ENDED, Phase.REMOVED),
             idle_s=max(0.0, now - self._active_at),
@@ -123,27 +106,27 @@ class LoggedSession:
         if len(pcm) % BYTES_PER_SAMPLE:
             raise InvalidInput("a chunk of audio has whole 16-bit samples", field="audio")
         self._active_at = now
-        if seq < self._next_seq:
-            return Appended(self._next_seq - 1, self.buffered_s)
-        self._check_open()
-        if seq > self._next_seq:
-            raise SequenceGap(expected_seq=self._next_seq, got_seq=seq)
-        if self._full:
-            return None
-        self._add(AudioEntry(self._next_position, AudioChunk(seq, self._samples, pcm)))
-        self._samples += len(pcm) // BYTES_PER_SAMPLE
-        self._next_seq += 1
-        return Appended(seq, self.buffered_s)
+        backlog = self._backlog
+        if seq >= backlog.next_seq:
+            self._check_open()
+            if seq > backlog.next_seq:
+                raise SequenceGap(expected_seq=backlog.next_seq, got_seq=seq)
+            if backlog.full:
+                return None
+            backlog.add_audio(pcm)
+            self.entries_changed.notify()
+        return Appended(backlog.next_seq - 1, backlog.buffered_s)
 
     def append_update(self, update: ConfigUpdate, now: float) -> bool | None:
         """Take a change of the configuration; None while there is no room for it."""
         self._check_present()
         self._check_open()
         self._active_at = now
-        if self._full:
+        if self._backlog.full:
             return None
         self._config = update.apply(self._config)
-        self._add(UpdateEntry(self._next_position, update))
+        self._backlog.add_update(update)
+        self.entries_changed.notify()
         return True
 
     def append_end(self, reason: EndReason) -> None:
@@ -152,14 +135,14 @@ class LoggedSession:
             return
         self.phase = Phase.ENDING
         self._ending = reason
-        self._add(EndEntry(self._next_position, reason))
+        self._backlog.add_end(reason)
+        self.entries_changed.notify()
         self.room.notify()
 
     def entries_after(self, position: int, limit: int) -> list[LogEntry] | None:
         """Return kept entries behind a position; None if there are none yet."""
         self._check_present()
-        first = max(0, position + 1 - self._first)
-        found = self._entries[first : first + limit]
+        found = self._backlog.after(position, limit)
         return found if found or self.phase is Phase.ENDED else None
 
     # Claims
@@ -167,13 +150,10 @@ class LoggedSession:
     def take(self, worker_id: str, now: float) -> Claim:
         """Give the session to a worker, from its checkpoint on."""
         self._epoch += 1
-        self._attempts += 1
         self._touched_at = now
-        self._processed = self._first - 1
-        self._processed_samples = self._dropped_samples
-        self.claim = Claim(
-            self.session_id, worker_id, self._epoch, self._checkpoint_config, self._checkpoint
-        )
+        self._backlog.restart()
+        config, checkpoint = self._backlog.config, self._backlog.checkpoint
+        self.claim = Claim(self.session_id, worker_id, self._epoch, config, checkpoint)
         return self.claim
 
     def touch(self, claim: Claim, now: float) -> None:
@@ -199,24 +179,14 @@ class LoggedSession:
         """Take a worker's events and progress in one step; return the newest event's number."""
         self._check_claim(claim)
         self._check_events(events)
-        reached = self._processed if processed is None else processed
-        if checkpoint is not None:
-            reached = max(reached, checkpoint.position)
-        last = self._next_position - 1
-        if reached > last or (checkpoint is not None and checkpoint.position < self._first - 1):
+        if not self._backlog.admits(checkpoint, processed):
+            first, last = self._backlog.positions
             raise InvalidInput(
-                f"the log of {self.session_id} holds the positions {self._first} to {last}",
+                f"the log of {self.session_id} holds the positions {first} to {last}",
                 field="checkpoint" if checkpoint else "processed",
             )
         self._touched_at = now
-        if reached > self._processed:
-            self._processed_samples = self._samples_to(reached)
-            self._processed = reached
-        if reached > self._furthest:
-            self._furthest = reached
-            self._attempts = 0
-        if checkpoint is not None:
-            self._pass(checkpoint)
+        self._backlog.advance(checkpoint, processed)
         self.room.notify()
         return self._write(events, now)
 
@@ -257,41 +227,6 @@ class LoggedSession:
 
     # Inside
 
-    @property
-    def _next_position(self) -> int:
-        return self._first + len(self._entries)
-
-    @property
-    def _full(self) -> bool:
-        limit_s = self._options.max_backlog_s
-        return (
-            self.buffered_s >= limit_s
-            or seconds(self._samples - self._dropped_samples) >= 2 * limit_s
-            or len(self._entries) >= self._options.max_entries
-        )
-
-    def _add(self, entry: LogEntry) -> None:
-        self._entries.append(entry)
-        self.entries_changed.notify()
-
-    def _samples_to(self, position: int) -> int:
-        """Return how many samples there are up to and including a position."""
-        for index in range(position - self._first, -1, -1):
-            entry = self._entries[index]
-            if isinstance(entry, AudioEntry):
-                return entry.chunk.end
-        return self._dropped_samples
-
-    def _pass(self, checkpoint: Checkpoint) -> None:
-        self._dropped_samples = self._samples_to(checkpoint.position)
-        passed = checkpoint.position + 1 - self._first
-        for entry in self._entries[:passed]:
-            if isinstance(entry, UpdateEntry):
-                self._checkpoint_config = entry.update.apply(self._checkpoint_config)
-        del self._entries[:passed]
-        self._first = checkpoint.position + 1
-        self._checkpoint = checkpoint
-
     def _write(self, events: Sequence[SessionEvent], now: float) -> int:
         for event in events:
             self._events.append(event)
@@ -306,10 +241,7 @@ class LoggedSession:
     def _close(self, phase: Phase) -> None:
         self.phase = phase
         self.claim = None
-        self._checkpoint = None
-        self._first = self._next_position
-        self._entries = []
-        self._dropped_samples = self._processed_samples = self._samples
+        self._backlog.clear()
         for signal in (self.entries_changed, self.events_changed, self.room):
             signal.notify()
 
