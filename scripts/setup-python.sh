@@ -28,11 +28,11 @@ make_venv() {
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
-        say "$version has no venv module; installing $version-venv"
         if ! command -v apt-get >/dev/null || ! may_be_root; then
             fail "$version cannot make a virtual environment." \
                 "Run: sudo apt-get install $version-venv"
         fi
+        say "$version has no venv module; installing $version-venv"
         as_root apt-get update -qq || true
         apt_install "$version-venv" || fail "$version-venv could not be installed." \
             "Run: sudo apt-get install $version-venv"

@@ -19,9 +19,11 @@ PROGRAMS = "programs"
 LOW_DISK_BYTES = 2_000_000_000
 OLDEST_PYTHON = (3, 11)
 
+_OWN_NODE = str(Path(sys.prefix, "node", "node"))  # where make setup keeps one
+
 _PROGRAMS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("Chromium", ("chromium", "chromium-browser", "google-chrome"), "the meeting bot", "chromium"),
-    ("Node", ("node",), "building the web app (make setup brings one)", "nodejs npm"),
+    ("Node", ("node", _OWN_NODE), "building the web app (make setup brings one)", "nodejs npm"),
     ("Redis", ("redis-server",), "a distributed installation on this machine", "redis-server"),
     ("eSpeak NG", ("espeak-ng",), "an embedded voice", "espeak-ng"),
     ("Flite", ("flite",), "an embedded voice", "flite"),
