@@ -1,0 +1,1 @@
+"""REST routers, thin: parse, call, answer."""
