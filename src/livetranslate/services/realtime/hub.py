@@ -25,7 +25,7 @@ READ_WAIT_S = 30.0
 RETRY_S = 0.5
 """Pause before a log that did not answer is read again."""
 CATCH_UP_PAGE = 128
-"""Events of one page of a replay: well below half an outbox."""
+"""Events that a replay reads at once."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class Listener:
             self.finish()
 
     async def room(self) -> None:
-        """Wait until the outbox takes a page of a replay."""
+        """Wait until the outbox takes more of a replay."""
         await self._outbox.room()
 
     def fail(self, error: LiveTranslateError) -> None:
@@ -168,7 +168,6 @@ class Hub:
             if feed is not None and listener.position >= feed.position:
                 feed.listeners.add(listener)
                 return
-            await listener.room()
             try:
                 events = await self._sessions.read_events(
                     listener.session_id, listener.position, limit=CATCH_UP_PAGE
@@ -181,6 +180,7 @@ class Hub:
                 await asyncio.sleep(RETRY_S)
                 continue
             for event in events:
+                await listener.room()
                 listener.push(Frame.of_event(event))
             if not events and not listener.done and listener.session_id not in self._feeds:
                 self._start(listener)
