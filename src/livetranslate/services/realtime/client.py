@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import msgspec
 import structlog
 
 from livetranslate.domain.errors import (
@@ -285,16 +286,8 @@ class SessionClient:
         if not started:
             return None
         applied = started[-1].config
-        return AppliedConfig(
-            config=state.config,
-            engine=applied.engine,
-            engine_reason=applied.engine_reason,
-            model=applied.model,
-            device=applied.device,
-            compute_type=applied.compute_type,
-            policy=applied.policy,
-            translation_engine=applied.translation_engine,
-            worker_id=state.worker_id or applied.worker_id,
+        return msgspec.structs.replace(
+            applied, config=state.config, worker_id=state.worker_id or applied.worker_id
         )
 
 

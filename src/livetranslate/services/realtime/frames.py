@@ -9,7 +9,6 @@ import msgspec
 
 from livetranslate.domain import wire
 from livetranslate.domain.events import SessionEvent, is_preview, preview_key
-from livetranslate.domain.messages import ConnectionMessage
 
 
 class Frame:
@@ -26,7 +25,7 @@ class Frame:
 
     def __init__(
         self,
-        message: SessionEvent | ConnectionMessage,
+        message: msgspec.Struct,
         *,
         event_id: int = 0,
         key: Hashable = None,

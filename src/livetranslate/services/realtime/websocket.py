@@ -66,9 +66,12 @@ class Wire:
         outbox: What goes out.
     """
 
-    def __init__(self, edge: Edge, socket: WebSocket, protocol: Protocol) -> None:
+    def __init__(
+        self, edge: Edge, socket: WebSocket, protocol: Protocol, *, event_names: bool = False
+    ) -> None:
         self._edge = edge
         self._socket = socket
+        self._event_names = event_names
         self._end: asyncio.Future[Goodbye] = asyncio.get_running_loop().create_future()
         self.outbox = Outbox(edge.options.outbox, self._on_overflow)
         self.connection = Connection(
@@ -136,15 +139,18 @@ class Wire:
             async with asyncio.timeout(self._edge.options.close_s):
                 if not self.outbox.overflowed:
                     while (frame := self.outbox.get_nowait()) is not None:
-                        await self._socket.send_text(frame.text)
-                await self._socket.send_text(Frame(goodbye.message).text)
+                        await self._socket.send_text(self._text(frame))
+                await self._socket.send_text(self._text(Frame(goodbye.message)))
                 await self._socket.close(goodbye.code, goodbye.message.message[:100])
 
     async def _write(self) -> None:
         while True:
             frame = await self.outbox.get()
-            await self._socket.send_text(frame.text)
+            await self._socket.send_text(self._text(frame))
             self.connection.sent(len(frame.text))
+
+    def _text(self, frame: Frame) -> str:
+        return frame.event_text if self._event_names else frame.text
 
     async def _watch_idle(self) -> None:
         limit = self._edge.options.idle_timeout_s
@@ -179,28 +185,41 @@ class Wire:
         )
 
 
-async def refuse(socket: WebSocket, code: CloseCode, error: LiveTranslateError) -> None:
+async def refuse(
+    socket: WebSocket, code: CloseCode, error: LiveTranslateError, *, event_names: bool
+) -> None:
     """Accept a WebSocket only to say why it cannot stay."""
     await socket.accept()
-    await socket.send_text(Frame(error_message(error, fatal=True)).text)
+    frame = Frame(error_message(error, fatal=True))
+    await socket.send_text(frame.event_text if event_names else frame.text)
     await socket.close(code, error.message[:100])
 
 
-async def admit(edge: Edge, socket: WebSocket, protocol: Protocol) -> Wire | None:
-    """Check origin and room and accept; returns None if the connection was refused."""
+async def admit(
+    edge: Edge, socket: WebSocket, protocol: Protocol, *, event_names: bool = False
+) -> Wire | None:
+    """Check origin and room and accept; returns None if the connection was refused.
+
+    Args:
+        edge: Limits and the connections.
+        socket: Not accepted yet.
+        protocol: How the connection is called.
+        event_names: Whether messages are told by ``event`` instead of ``type``.
+    """
     try:
         check_origin(edge.options, socket.headers)
         if edge.connections.closing:
             later = edge.connections.retry_after_s()
             raise Overloaded("this server is shutting down", retry_after_s=later)
-        wire = Wire(edge, socket, protocol)
+        wire = Wire(edge, socket, protocol, event_names=event_names)
         edge.connections.add(wire.connection)
     except Forbidden as error:
-        await refuse(socket, CloseCode.FORBIDDEN, error)
+        await refuse(socket, CloseCode.FORBIDDEN, error, event_names=event_names)
         return None
     except Overloaded as error:
         closing = edge.connections.closing
-        await refuse(socket, CloseCode.RESTART if closing else CloseCode.TRY_LATER, error)
+        code = CloseCode.RESTART if closing else CloseCode.TRY_LATER
+        await refuse(socket, code, error, event_names=event_names)
         return None
     try:
         await socket.accept()
