@@ -1,0 +1,211 @@
+"""The native protocol's messages, one connection's: what each does, free of any socket."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, cast
+
+import structlog
+
+from livetranslate.domain import wire
+from livetranslate.domain.errors import (
+    Conflict,
+    InternalError,
+    InvalidInput,
+    LiveTranslateError,
+    Unauthorized,
+)
+from livetranslate.domain.messages import (
+    AudioMessage,
+    Authenticate,
+    ClientMessage,
+    EndSession,
+    Heartbeat,
+    JoinSession,
+    LeaveSession,
+    ResumeSession,
+    StartSession,
+    Subscribe,
+    Unsubscribe,
+    UpdateSession,
+)
+from livetranslate.services.realtime.client import SessionClient
+from livetranslate.services.realtime.credentials import check_key
+from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.services.realtime.subscriptions import Subscriptions
+
+_log = structlog.get_logger(__name__)
+
+
+class NativeState(str, Enum):
+    """States of a native connection."""
+
+    AUTHENTICATING = "authenticating"
+    OPEN = "open"
+    CLOSED = "closed"
+
+    def to(self, new: NativeState) -> NativeState:
+        """Return ``new`` if it may follow this state; raises Conflict otherwise."""
+        if new not in _TRANSITIONS[self]:
+            raise Conflict(f"a connection that is {self.value} cannot become {new.value}")
+        return new
+
+
+_TRANSITIONS: dict[NativeState, frozenset[NativeState]] = {
+    NativeState.AUTHENTICATING: frozenset({NativeState.OPEN, NativeState.CLOSED}),
+    NativeState.OPEN: frozenset({NativeState.CLOSED}),
+    NativeState.CLOSED: frozenset({NativeState.CLOSED}),
+}
+
+
+class NativeProtocol:
+    """Takes one connection's frames, in order; replies go through the client's outbox.
+
+    Attributes:
+        state: Where the connection stands.
+        opened: Set once messages of every type are taken.
+    """
+
+    def __init__(
+        self,
+        client: SessionClient,
+        subscriptions: Subscriptions,
+        options: EdgeOptions,
+        *,
+        authenticated: bool,
+        kind: str,
+    ) -> None:
+        self._client = client
+        self._subscriptions = subscriptions
+        self._options = options
+        self._kind = kind
+        self.state = NativeState.OPEN if authenticated else NativeState.AUTHENTICATING
+        self.opened = asyncio.Event()
+        if authenticated:
+            self.opened.set()
+        self._handlers: dict[type[Any], Callable[[Any], Awaitable[None]]] = {
+            Authenticate: self._authenticate,
+            StartSession: self._start,
+            JoinSession: self._join,
+            LeaveSession: self._leave,
+            AudioMessage: self._audio,
+            UpdateSession: self._update,
+            ResumeSession: self._resume,
+            EndSession: self._end,
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            Heartbeat: self._heartbeat,
+        }
+
+    async def text(self, data: str) -> None:
+        """Take a text frame; raises Unauthorized when the connection must be closed for it."""
+        try:
+            message = wire.decode_client_message(data)
+        except InvalidInput as error:
+            self._client.send_error(error)
+            return
+        if self.state is NativeState.AUTHENTICATING and not isinstance(message, Authenticate):
+            raise Unauthorized("authenticate first", field="api_key")
+        await self._guard(self._handlers[type(message)](message), self._session_of(message))
+
+    async def binary(self, data: bytes) -> None:
+        """Take a binary frame: the next chunk of the fed session."""
+        if self.state is NativeState.AUTHENTICATING:
+            raise Unauthorized("authenticate first", field="api_key")
+        session_id = self._client.connection.feeds
+        await self._guard(self._chunk(session_id, data, None), session_id)
+
+    async def close(self) -> None:
+        """Leave every session and subscription."""
+        self.state = self.state.to(NativeState.CLOSED)
+        self._subscriptions.drop(self._client.outbox)
+        await self._client.close()
+
+    async def _guard(self, action: Awaitable[None], session_id: str | None) -> None:
+        try:
+            await action
+        except Unauthorized:
+            raise
+        except LiveTranslateError as error:
+            self._client.send_error(error, session_id=session_id)
+        except Exception:  # noqa: BLE001 - a fault of ours must not end the connection
+            _log.exception("message_failed", session_id=session_id)
+            self._client.send_error(
+                InternalError("this message failed on the server; the others go on"),
+                session_id=session_id,
+            )
+
+    async def _authenticate(self, message: Authenticate) -> None:
+        if self.state is NativeState.OPEN:
+            return
+        check_key(self._options, message.api_key)
+        self.state = self.state.to(NativeState.OPEN)
+        self.opened.set()
+
+    async def _start(self, message: StartSession) -> None:
+        self._only_feed(None)
+        await self._client.start(message.session_id, message.config, kind=self._kind)
+
+    async def _join(self, message: JoinSession) -> None:
+        await self._client.join(message.session_id, history=message.history)
+
+    async def _leave(self, message: LeaveSession) -> None:
+        await self._client.leave(message.session_id)
+
+    async def _resume(self, message: ResumeSession) -> None:
+        self._only_feed(message.session_id)
+        await self._client.resume(message.session_id, last_event_id=message.last_event_id)
+
+    async def _audio(self, message: AudioMessage) -> None:
+        try:
+            data = base64.b64decode(message.audio, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidInput(f"audio is not base64: {error}", field="audio") from error
+        session_id = message.session_id or self._client.connection.feeds
+        await self._chunk(session_id, data, message.seq)
+
+    async def _update(self, message: UpdateSession) -> None:
+        await self._client.update(message.session_id, message.config)
+
+    async def _end(self, message: EndSession) -> None:
+        await self._client.end(message.session_id)
+
+    async def _subscribe(self, message: Subscribe) -> None:
+        self._subscriptions.add(message.service, self._client.outbox)
+
+    async def _unsubscribe(self, message: Unsubscribe) -> None:
+        self._subscriptions.remove(message.service, self._client.outbox)
+
+    async def _heartbeat(self, message: Heartbeat) -> None:
+        del message
+        self._client.send(Heartbeat(timestamp=datetime.now(UTC)))
+
+    async def _chunk(self, session_id: str | None, data: bytes, seq: int | None) -> None:
+        if session_id is None:
+            raise InvalidInput(
+                "this connection feeds no session; send start_session or resume_session before "
+                "audio",
+                field="session_id",
+            )
+        if seq is not None and seq < 0:
+            raise InvalidInput("seq counts from 0", field="seq")
+        await self._client.audio(session_id, data, seq)
+
+    def _only_feed(self, session_id: str | None) -> None:
+        """Raise Conflict if this connection feeds another session: binary frames name none."""
+        present = self._client.connection.feeds
+        if present is not None and present != session_id:
+            raise Conflict(
+                f"this connection feeds {present}; end_session it first", field="session_id"
+            )
+
+    def _session_of(self, message: ClientMessage) -> str | None:
+        """Return the session a message is about, if it is about one."""
+        if isinstance(message, AudioMessage) and message.session_id is None:
+            return self._client.connection.feeds
+        return cast("str | None", getattr(message, "session_id", None))

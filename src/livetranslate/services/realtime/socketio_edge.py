@@ -1,0 +1,240 @@
+"""Socket.IO connections: the same clients, outboxes and limits as on a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import socketio  # pyright: ignore[reportMissingTypeStubs] - it has none
+import structlog
+from socketio.exceptions import (  # pyright: ignore[reportMissingTypeStubs] - it has none
+    ConnectionRefusedError as Refused,
+)
+from starlette.datastructures import Headers
+
+from livetranslate.domain.errors import (
+    Forbidden,
+    InternalError,
+    InvalidInput,
+    LiveTranslateError,
+    Overloaded,
+)
+from livetranslate.domain.messages import ErrorMessage
+from livetranslate.services.realtime.client import SessionClient, error_message
+from livetranslate.services.realtime.connections import Connection, Protocol
+from livetranslate.services.realtime.credentials import check_key, check_origin, header_key
+from livetranslate.services.realtime.edge import Edge
+from livetranslate.services.realtime.loose import LooseClient
+from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
+from livetranslate.services.realtime.outbox import Outbox
+
+QUEUED_PACKETS = 64
+"""Packets that Socket.IO may hold for a client before nothing more is taken from its outbox."""
+QUEUE_LOOK_S = 0.05
+"""How often that is looked at."""
+
+Handler = Callable[["SocketIoClient", dict[str, Any]], Awaitable[dict[str, Any] | None]]
+"""Takes one message; what it returns is the answer to a client that asked for one."""
+
+_log = structlog.get_logger(__name__)
+
+
+class SocketIoClient:
+    """One Socket.IO connection.
+
+    Attributes:
+        sid: Socket.IO's id of it.
+        connection: Its entry among the connections.
+        outbox: What goes out.
+        loose: What it may do with sessions.
+        writer: Drains the outbox.
+    """
+
+    def __init__(self, edge: Edge, sid: str, connection: Connection, outbox: Outbox) -> None:
+        self.sid = sid
+        self.connection = connection
+        self.outbox = outbox
+        self.loose = LooseClient(
+            SessionClient(edge, connection, outbox),
+            edge.log,
+            kind="browser" if connection.user_agent.startswith("Mozilla") else "api",
+            max_audio_bytes=edge.options.max_message_bytes,
+        )
+        self.writer: asyncio.Task[None] | None = None
+
+
+class SocketIoEdge:
+    """A Socket.IO server over an edge.
+
+    Messages of one client are handled one after the other, so that audio keeps its order and a full
+    backlog holds its sender back.
+
+    Args:
+        edge: Sessions, hub, connections.
+        protocol: How its connections are called.
+        handlers: What the events that clients emit do.
+        on_connect: Called for each new client, to greet it.
+        on_leave: Called for each client that is gone.
+    """
+
+    def __init__(
+        self,
+        edge: Edge,
+        protocol: Protocol,
+        handlers: Mapping[str, Handler],
+        *,
+        on_connect: Callable[[SocketIoClient], None] | None = None,
+        on_leave: Callable[[SocketIoClient], None] | None = None,
+    ) -> None:
+        self._edge = edge
+        self._protocol = protocol
+        self._on_connect = on_connect
+        self._on_leave = on_leave
+        self._clients: dict[str, SocketIoClient] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        # Socket.IO's own classes carry no types.
+        self.server: Any = socketio.AsyncServer(
+            async_mode="asgi",
+            async_handlers=False,
+            cors_allowed_origins=self._allows,
+            max_http_buffer_size=HARD_MESSAGE_LIMIT,
+        )
+        self.server.on("connect", self._connect)
+        self.server.on("disconnect", self._disconnect)
+        for event, handler in handlers.items():
+            self.server.on(event, self._taking(event, handler))
+
+    def wrap(self, app: Any) -> Any:
+        """Return an ASGI app that serves ``/socket.io`` here and all else from ``app``."""
+        return socketio.ASGIApp(self.server, other_asgi_app=app, socketio_path="/socket.io")
+
+    def _allows(self, origin: str | None, environ: dict[str, Any]) -> bool:
+        if origin is None:
+            return True
+        try:
+            check_origin(
+                self._edge.options, {"origin": origin, "host": environ.get("HTTP_HOST", "")}
+            )
+        except Forbidden:
+            return False
+        return True
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        scope = cast("dict[str, Any]", environ.get("asgi.scope") or {})
+        headers = Headers(scope=scope)
+        key = header_key(headers)
+        if key is None and isinstance(auth, dict):
+            key = cast("dict[str, Any]", auth).get("api_key")
+        outbox = Outbox(self._edge.options.outbox, lambda: self._end(sid, _too_slow()))
+        connection = Connection(
+            self._protocol,
+            address=(scope.get("client") or ("", 0))[0],
+            user_agent=headers.get("user-agent", ""),
+            stop=lambda later: self._end(sid, _shutting_down(later)),
+        )
+        try:
+            check_key(self._edge.options, key)
+            if self._edge.connections.closing:
+                raise Overloaded("this server is shutting down")
+            self._edge.connections.add(connection)
+        except LiveTranslateError as error:
+            raise Refused(error.message, {"code": error.code}) from error
+        client = SocketIoClient(self._edge, sid, connection, outbox)
+        self._clients[sid] = client
+        client.writer = asyncio.create_task(self._write(client))
+        if self._on_connect is not None:
+            self._on_connect(client)
+
+    async def _disconnect(self, sid: str, reason: str | None = None) -> None:
+        del reason
+        client = self._clients.pop(sid, None)
+        if client is None:
+            return
+        self._edge.connections.remove(client.connection)
+        if client.writer is not None:
+            client.writer.cancel()
+        if self._on_leave is not None:
+            self._on_leave(client)
+        await client.loose.client.close()
+
+    def _taking(self, event: str, handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
+        async def take(sid: str, data: Any = None) -> dict[str, Any]:
+            client = self._clients.get(sid)
+            if client is None:
+                return {"error": {"code": "not_connected"}}
+            client.connection.received(_size(data))
+            error: LiveTranslateError
+            try:
+                if not isinstance(data, dict):
+                    raise InvalidInput(f"{event} takes an object with named fields")
+                answer = await handler(client, cast("dict[str, Any]", data))
+                await client.loose.client.activity()
+                return answer or {"ok": True}
+            except LiveTranslateError as known:
+                error = known
+            except Exception:  # noqa: BLE001 - a fault of ours must not end the connection
+                _log.exception("message_failed", event_name=event)
+                error = InternalError("this message failed on the server; the others go on")
+            message = error_message(error, session_id=_session_named(data))
+            client.loose.client.send(message)
+            return {"error": _fields(message)}
+
+        return take
+
+    async def _write(self, client: SocketIoClient) -> None:
+        eio_sid = self.server.manager.eio_sid_from_sid(client.sid, "/")
+        while True:
+            frame = await client.outbox.get()
+            socket = self.server.eio.sockets.get(eio_sid)
+            while socket is not None and socket.queue.qsize() > QUEUED_PACKETS:  # noqa: ASYNC110 - it has no event to wait for
+                await asyncio.sleep(QUEUE_LOOK_S)
+            data = dict(frame.data)
+            name = data.pop("type")
+            await self.server.emit(name, data, to=client.sid)
+            client.connection.sent(len(frame.text))
+
+    def _end(self, sid: str, message: ErrorMessage) -> None:
+        """Send a client away with a word."""
+        task = asyncio.create_task(self._send_away(sid, message))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _send_away(self, sid: str, message: ErrorMessage) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._edge.options.close_s):
+                await self.server.emit("error", _fields(message), to=sid)
+                await self.server.disconnect(sid)
+        await self._disconnect(sid)
+
+
+def _fields(message: ErrorMessage) -> dict[str, Any]:
+    names = message.__struct_fields__
+    return {name: value for name in names if (value := getattr(message, name)) is not None}
+
+
+def _session_named(data: Any) -> str | None:
+    named = cast("dict[str, Any]", data).get("session_id") if isinstance(data, dict) else None
+    return named if isinstance(named, str) else None
+
+
+def _size(data: Any) -> int:
+    if not isinstance(data, dict):
+        return 0
+    audio = cast("dict[str, Any]", data).get("audio_data")
+    return len(audio) if isinstance(audio, bytes | str) else 0
+
+
+def _too_slow() -> ErrorMessage:
+    message = "this connection reads too slowly; join again with last_event_id"
+    return ErrorMessage(code="slow_reader", message=message, fatal=True)
+
+
+def _shutting_down(retry_after_s: float) -> ErrorMessage:
+    return ErrorMessage(
+        code="shutting_down",
+        message="this server is shutting down; come back and resume",
+        fatal=True,
+        retry_after_s=retry_after_s,
+    )
