@@ -34,6 +34,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         max_batch: Windows a call at most.
         min_window_s: Shortest encoder window the model bears, in seconds; shorter audio is padded.
         max_window_s: Longest window it decodes well, in seconds.
+        settle_s: Words that end within so many seconds of the end of the audio are still revised.
     """
 
     incremental: bool
@@ -44,6 +45,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     max_batch: int
     min_window_s: float
     max_window_s: float
+    settle_s: float = 0.0
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,7 @@ class PocketSphinxEngine:
             max_batch=1,
             min_window_s=0.0,
             max_window_s=30.0,
+            settle_s=1.0,
         )
 
     def decode(self, requests: Sequence[WindowRequest]) -> list[Hypothesis]:

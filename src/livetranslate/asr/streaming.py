@@ -123,8 +123,10 @@ class StreamingRecogniser:
         self._config = config
         self._options = options
         self._max_window = int(min(options.max_window_s, capabilities.max_window_s) * SAMPLE_RATE)
+        threshold_s = max(options.policy.frame_threshold_s, capabilities.settle_s)
         self._policy: StreamingPolicy = make_policy(
-            config.policy or PolicyName.ALIGNATT, options.policy
+            config.policy or PolicyName.ALIGNATT,
+            msgspec.structs.replace(options.policy, frame_threshold_s=threshold_s),
         )
         self._voice = VoiceTrack(options.vad, gate=config.vad, start=state.start)
         self._segmenter = Segmenter(options.segmenter, state.segments)
