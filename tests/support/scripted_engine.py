@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from livetranslate.domain.errors import LiveTranslateError
 from livetranslate.translation.base import LanguagePair, TranslationRequest
 from livetranslate.translation.engines.base import EngineOutput, EngineStatus
@@ -13,6 +15,7 @@ class ScriptedEngine:
     Attributes:
         failure: Raised by the next calls, if set.
         calls: Requests so far.
+        gate: Calls wait for it, if set.
         loses: Words it drops from what it translates.
         closed: Whether it was closed.
     """
@@ -25,6 +28,7 @@ class ScriptedEngine:
         self.pairs = [LanguagePair(*pair.split("-")) for pair in pairs]
         self.failure: LiveTranslateError | None = None
         self.calls: list[TranslationRequest] = []
+        self.gate: asyncio.Event | None = None
         self.loses: tuple[str, ...] = ()
         self.closed = False
 
@@ -41,6 +45,8 @@ class ScriptedEngine:
 
     async def translate(self, request: TranslationRequest) -> list[EngineOutput]:
         self.calls.append(request)
+        if self.gate is not None:
+            await self.gate.wait()
         if self.failure is not None:
             raise self.failure
         return [

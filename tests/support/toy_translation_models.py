@@ -165,6 +165,8 @@ def _dictionary(ids: dict[str, int], turned: dict[str, dict[str, str]]) -> np.nd
     weight[ids["<unk>"], ids["<unk>"]] = 0.35
     for source, target in ENGLISH_SPANISH.items():
         weight[ids[f"▁{target}"], ids[f"▁{source}"]] = 1
+    for token in ids.keys() & {"__en__", "eng_Latn"}:
+        weight[ids["▁bueno"], ids[token]] = 1  # heard unless the target language is forced there
     for number, words in enumerate(turned.values()):
         for source, target in words.items():
             weight[ids[f"▁{target}"], ids[f"▁{source}"]] = 0.8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from livetranslate.domain.errors import (
@@ -202,6 +204,37 @@ async def test_new_options_take_over_without_breaking_anything() -> None:
     assert result.engine == "newer" and not result.cached
     await bench.translator.close()
     assert bench.first.closed
+
+
+async def test_a_translation_under_way_ends_with_the_engines_it_began_with() -> None:
+    bench = Bench()
+    old = bench.first
+    old.gate = asyncio.Event()
+    under_way = asyncio.create_task(bench.one("hello"))
+    await asyncio.sleep(0)
+    bench.engines = [ScriptedEngine("newer", "en-es")]
+    await bench.translator.reload(TranslationOptions())
+    assert not old.closed
+    assert (await bench.one("other")).engine == "newer"
+    old.gate.set()
+    assert (await under_way).engine == "first"
+    assert old.closed
+
+
+async def test_a_trial_that_was_cancelled_is_repeated() -> None:
+    bench = Bench(failures_to_open=1, retry_engine_s=30.0)
+    bench.first.failure = BackendUnavailable("it burns")
+    await bench.one("a")
+    bench.now += 30
+    bench.first.failure, bench.first.gate = None, asyncio.Event()
+    trial = asyncio.create_task(bench.one("b"))
+    await asyncio.sleep(0)
+    assert (await bench.one("c")).engine == "second"
+    trial.cancel()
+    await asyncio.gather(trial, return_exceptions=True)
+    bench.first.gate.set()
+    bench.now += 30
+    assert (await bench.one("d")).engine == "first"
 
 
 def test_an_unknown_engine_is_refused() -> None:
