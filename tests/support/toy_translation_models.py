@@ -1,9 +1,9 @@
 """CTranslate2 translation models whose every word is known beforehand.
 
 They are true encoder-decoder Transformers with weights set by hand: the decoder attends by its
-position to the same position of the source, and the output projection holds a dictionary from source
-words to target words. A second attention head looks for a cue word anywhere in the source and turns
-some words' translation over: «book» is «libro», but «reservar» where «want» was said.
+position to the same position of the source, and the output projection holds a dictionary from
+source words to target words. A second attention head looks for a cue word anywhere in the source
+and turns some words' translation over: «book» is «libro», but «reservar» where «want» was said.
 
 A model space of 256 dimensions is laid out as: tokens 0-119 (one-hot), positions 120-247 (one-hot),
 cues 248-255. Two one-hots have the same mean and variance wherever they are, so a layer norm with
@@ -165,6 +165,8 @@ def _dictionary(ids: dict[str, int], turned: dict[str, dict[str, str]]) -> np.nd
     weight[ids["<unk>"], ids["<unk>"]] = 0.35
     for source, target in ENGLISH_SPANISH.items():
         weight[ids[f"▁{target}"], ids[f"▁{source}"]] = 1
+    for token in ids.keys() & {"__en__", "eng_Latn"}:
+        weight[ids["▁bueno"], ids[token]] = 1  # heard unless the target language is forced there
     for number, words in enumerate(turned.values()):
         for source, target in words.items():
             weight[ids[f"▁{target}"], ids[f"▁{source}"]] = 0.8

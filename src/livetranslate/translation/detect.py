@@ -14,7 +14,8 @@ from py3langid import langid  # pyright: ignore[reportMissingTypeStubs] - it has
 from livetranslate.translation.languages import base_language
 
 _langid = cast("Any", langid)
-_SURE = 0.6
+_LIKELY = 0.6
+_FAR_AHEAD = 2.0
 _ALTERNATIVES = 3
 
 
@@ -33,8 +34,11 @@ class Detection(msgspec.Struct, frozen=True):
 
     @property
     def is_sure(self) -> bool:
-        """Whether the guess is worth acting on without more text."""
-        return self.confidence is not None and self.confidence >= _SURE
+        """Whether the guess is worth acting on: likely, or far ahead of the next."""
+        if self.confidence is None:
+            return False
+        following = self.alternatives[0][1] if self.alternatives else 0.0
+        return self.confidence >= _LIKELY or self.confidence >= _FAR_AHEAD * following
 
 
 class LanguageDetector:
@@ -62,7 +66,7 @@ class LanguageDetector:
         if found.is_sure or not context.strip():
             return found
         joint = await asyncio.to_thread(self._detect, f"{context}\n{text}", among)
-        return joint if (joint.confidence or 0) > (found.confidence or 0) else found
+        return joint if joint.is_sure else found
 
     def _detect(self, text: str, among: Collection[str] | None) -> Detection:
         with self._lock:

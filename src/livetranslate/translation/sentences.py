@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？])\s*|\n+")  # noqa: RUF001
+_COMMA = re.compile(r"[,;:]\s+|、")
 _ENDS = (".", "!", "?", "…", "。", "！", "？")  # noqa: RUF001
 _CLOSERS = "\"'”’»)]"
 _MAX_OPENING = 200
@@ -58,9 +59,9 @@ def _cut(sentence: str, max_chars: int) -> list[str]:
     pieces: list[str] = []
     while len(sentence) > max_chars:
         window = sentence[:max_chars]
-        comma = max(window.rfind(mark) for mark in (", ", "; ", ": ", "、"))
-        blank = window.rfind(" ")
-        cut = (comma if comma > max_chars // 2 else blank) + 1 or max_chars
-        pieces.append(sentence[:cut])
-        sentence = sentence[cut:]
+        commas = [match.end() for match in _COMMA.finditer(window)]
+        comma = commas[-1] if commas else 0
+        cut = comma if comma > max_chars // 2 else window.rfind(" ") + 1
+        pieces.append(sentence[: cut or max_chars])
+        sentence = sentence[cut or max_chars :]
     return [*pieces, sentence]

@@ -112,7 +112,7 @@ class LocalTranslator:
                 continue
             context = "\n".join((request.context, *request.texts))
             found = await self._detector.detect(text, among=among, context=context)
-            if found.language is None:
+            if found.language is None or not found.is_sure:
                 raise InvalidInput(
                     "the text is too short to tell its language; name source_language",
                     field="source_language",

@@ -68,10 +68,12 @@ def decode(output: str) -> Decoded:
 
 
 def polish(translation: str, source: str) -> str:
-    """Return a translation with the blanks and the first capital that its source had."""
+    """Return a translation with the blanks and capitals that its source had."""
     text = translation.strip(" ")
     if not _BLANK_BEFORE_STOP.search(source):
         text = _BLANK_BEFORE_STOP.sub("", text)
+    if source.isupper() and sum(map(str.isalpha, source)) > 1:
+        return text.upper()
     if source[:1].isupper() and text[:1].islower():
         return text[0].upper() + text[1:]
     if source[:1].islower() and text[:1].isupper() and not text[1:2].isupper():

@@ -17,7 +17,6 @@ from livetranslate.translation.base import LanguagePair, TranslationRequest
 from livetranslate.translation.engines.base import EngineOutput, EngineStatus
 from livetranslate.translation.engines.ctranslate2_models import (
     END,
-    Family,
     InstalledModel,
     find_models,
 )
@@ -209,6 +208,12 @@ class _LoadedModel:
 
 
 def _read(tokens: list[str], score: float, prefix: int) -> tuple[list[str], float | None]:
-    """Return the pieces behind the prefix and exp of the score, which is a mean log-probability."""
+    """Return the pieces behind the prefix with the geometric mean of their probabilities.
+
+    The score is the sum of the log-probabilities divided by the number of all tokens, the end and
+    the prefix (whose tokens are certain) included.
+    """
+    length = len(tokens) + 1
     pieces = [token for token in tokens[prefix:] if token != END]
-    return pieces, round(min(1.0, math.exp(score)), 4)
+    mean = score * length / (length - prefix)
+    return pieces, round(min(1.0, math.exp(mean)), 4)
