@@ -322,7 +322,6 @@ async def test_database_away_is_said_to_be_worth_a_retry(url: str) -> None:
     assert caught.value.retryable
     assert caught.value.retry_after_s
     await away.close()
-    await asyncio.sleep(0.02)  # aiosqlite's thread says good-bye to the loop
 
 
 async def test_database_without_tables_names_the_remedy(empty_database: Database) -> None:
