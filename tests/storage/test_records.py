@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from livetranslate.domain.errors import BackendUnavailable, Conflict, NotFound
 from livetranslate.domain.events import SessionError, SessionEvent, SessionQueued, Vad
@@ -307,6 +307,25 @@ async def test_many_writers_at_once_from_two_processes(
     assert load.passed >= 30
 
 
+async def test_reading_and_then_writing_is_one_step_for_two_processes(
+    database: Database, records: SqlSessionRecords, another: Callable[[], Database]
+) -> None:
+    other = another()
+    query = select(SessionRow.title).where(SessionRow.session_id == A).with_for_update()
+    change = update(SessionRow).where(SessionRow.session_id == A)
+
+    async def count(door: Database) -> None:
+        for _ in range(10):
+            async with door.write() as connection:
+                title = (await connection.execute(query)).scalar_one()
+                number = int(title) if title and title.isdigit() else 0
+                await connection.execute(change.values(title=str(number + 1)))
+
+    await asyncio.gather(count(database), count(other))
+    await other.close()
+    assert (await session(database))["title"] == "20"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -322,7 +341,6 @@ async def test_database_away_is_said_to_be_worth_a_retry(url: str) -> None:
     assert caught.value.retryable
     assert caught.value.retry_after_s
     await away.close()
-    await asyncio.sleep(0.02)  # aiosqlite's thread says good-bye to the loop
 
 
 async def test_database_without_tables_names_the_remedy(empty_database: Database) -> None:

@@ -45,7 +45,18 @@ def make_engine(options: DatabaseOptions) -> AsyncEngine:
         )
     engine = create_async_engine(url, **common)
     _set_up_sqlite(engine, options)
+    _need_directory(engine, Path(url.database or "."))
     return engine
+
+
+def _need_directory(engine: AsyncEngine, file: Path) -> None:
+    """Refuse to connect where the file's directory is missing, before a thread is started."""
+
+    def on_connecting(*_: object) -> None:
+        if not file.parent.is_dir():
+            raise FileNotFoundError(f"there is no directory {file.parent}")
+
+    event.listen(engine.sync_engine, "do_connect", on_connecting)
 
 
 def sqlite_file(options: DatabaseOptions) -> Path | None:

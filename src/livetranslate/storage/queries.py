@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, union
 
 from livetranslate.storage.found import SessionFilter
 from livetranslate.storage.search import transcripts_hold, translations_hold, words_of
@@ -173,16 +173,22 @@ def _translations() -> Query:
 
 
 def _in_language(language: str) -> ColumnElement[bool]:
-    """Return the condition that a session is in a language, whichever way."""
+    """Return the condition that a session is in a language, whichever way.
+
+    Asked of one session after the other, by index, so that a page costs no reading of all
+    segments; PostgreSQL would turn EXISTS into just that.
+    """
+    spoken = select(TranscriptRow.transcript_id).where(
+        TranscriptRow.session_id == SessionRow.session_id, TranscriptRow.language == language
+    )
+    translated = select(TranslationRow.translation_id).where(
+        TranslationRow.session_id == SessionRow.session_id,
+        TranslationRow.target_language == language,
+    )
     return or_(
         SessionRow.language == language,
-        exists().where(
-            TranscriptRow.session_id == SessionRow.session_id, TranscriptRow.language == language
-        ),
-        exists().where(
-            TranslationRow.session_id == SessionRow.session_id,
-            TranslationRow.target_language == language,
-        ),
+        spoken.limit(1).correlate(SessionRow).scalar_subquery().is_not(None),
+        translated.limit(1).correlate(SessionRow).scalar_subquery().is_not(None),
     )
 
 

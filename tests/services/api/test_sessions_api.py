@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -147,4 +146,3 @@ async def test_database_away_is_503_with_retry_after() -> None:
     assert response.json()["code"] == "backend_unavailable"
     assert int(response.headers["retry-after"]) >= 1
     await away.http.aclose()
-    await asyncio.sleep(0.02)  # aiosqlite's thread says good-bye to the loop

@@ -40,7 +40,26 @@ def sessions_router(
         end_live: Ends a session that may still be live and frees its log, before its rows go.
     """
     router = APIRouter(prefix="/api", tags=["sessions"])
+    _add_lists(router, history)
+    _add_one(router, history)
 
+    @router.delete("/sessions/{session_id}", status_code=204, summary="Remove all of a session")
+    async def delete_session(session_id: SessionId) -> Response:
+        await history.session(check_session_id(session_id))
+        if end_live is not None:
+            await end_live(session_id)
+        await records.delete(session_id)
+        return Response(status_code=204)
+
+    _ = delete_session
+    return router
+
+
+# FastAPI holds the routes' functions; naming them at the end of each function below and above
+# tells the type checker that they are used.
+
+
+def _add_lists(router: APIRouter, history: SessionHistory) -> None:
     @router.get("/sessions", summary="List sessions, newest first")
     async def list_sessions(
         status: SessionStatus | None = None,
@@ -62,6 +81,25 @@ def sessions_router(
         )
         return _json(await history.sessions(wanted, limit=limit, cursor=cursor))
 
+    @router.get("/search", summary="Search what was said and its translations")
+    async def search(
+        q: Annotated[str, Query(description="All these words; the last may be a beginning.")],
+        session_id: str | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        found = await history.search(
+            q,
+            session_id=check_session_id(session_id) if session_id else None,
+            limit=limit,
+            cursor=cursor,
+        )
+        return _json(found)
+
+    _ = (list_sessions, search)
+
+
+def _add_one(router: APIRouter, history: SessionHistory) -> None:
     @router.get("/sessions/{session_id}", summary="One session with its totals")
     async def get_session(session_id: SessionId) -> Response:
         return _json(await history.session(check_session_id(session_id)))
@@ -80,32 +118,7 @@ def sessions_router(
         headers = {"Content-Disposition": disposition}
         return Response(content, media_type=format.media_type, headers=headers)
 
-    @router.delete("/sessions/{session_id}", status_code=204, summary="Remove all of a session")
-    async def delete_session(session_id: SessionId) -> Response:
-        await history.session(check_session_id(session_id))
-        if end_live is not None:
-            await end_live(session_id)
-        await records.delete(session_id)
-        return Response(status_code=204)
-
-    @router.get("/search", summary="Search what was said and its translations")
-    async def search(
-        q: Annotated[str, Query(description="All these words; the last may be a beginning.")],
-        session_id: str | None = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-    ) -> Response:
-        found = await history.search(
-            q,
-            session_id=check_session_id(session_id) if session_id else None,
-            limit=limit,
-            cursor=cursor,
-        )
-        return _json(found)
-
-    # FastAPI holds the functions; naming them here tells the type checker that they are used.
-    _ = (list_sessions, get_session, get_transcript, delete_session, search)
-    return router
+    _ = (get_session, get_transcript)
 
 
 def _json(value: object) -> Response:
