@@ -54,6 +54,7 @@ async def test_events_are_written_in_order_without_previews(
     log: MemorySessionLog, records: MemoryRecords, recorder: Recorder
 ):
     await log.append_system_events("a", [started("a"), text("a", "0?", segment="s0")])
+    await settle()
     await log.append_system_events("a", [*finals(range(8)), ended("a")])
     assert await recorder.drain(10)
     assert recorded(records) == [str(n) for n in range(8)]
