@@ -474,6 +474,7 @@ async def test_a_session_is_kept_until_the_database_has_it(house: House):
     await house.feed("a", 3)
     await house.manager.end("a")
     await asyncio.sleep(1200)
+    assert (await house.manager.state("a")).ended
     house.records.away = False
     await asyncio.sleep(20)
     assert house.records.of("a").count("TranscriptionResult") == 3
