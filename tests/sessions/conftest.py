@@ -10,7 +10,7 @@ from livetranslate.sessions.log.base import LogOptions, SessionLog
 from support.clock import VirtualTimeLoop
 from support.logs import BACKENDS, MakeLog, opened_log
 
-REAL_TIME = {"test_supervisor.py"}
+REAL_TIME = {"test_supervisor.py", "test_worker_processes.py"}
 """Modules whose tests wait for other processes, which take no notice of virtual time."""
 
 

@@ -132,11 +132,27 @@ async def test_a_job_whose_taker_went_away_is_no_lost_attempt(main: Main):
         taking.cancel()
         await settle()
         assert main.desk.queued == 1
-    job = await link.desk.take_job("w1", wait_s=0)
-    assert job is not None
-    await link.desk.finish_job(job.job_id, b"done")
-    assert await caller == b"done"
+    assert await link.desk.take_job("w1", wait_s=0) is not None
     await link.close()
+    job = await main.desk.take_job("w2", wait_s=1)
+    assert job is not None
+    await main.desk.finish_job(job.job_id, b"done")
+    assert await caller == b"done"
+
+
+async def test_a_worker_that_is_gone_takes_nothing(main: Main):
+    link = await main.connect()
+    claiming = asyncio.create_task(link.log.claim("w1", wait_s=100))
+    taking = asyncio.create_task(link.desk.take_job("w1", wait_s=100))
+    await settle()
+    await link.close()
+    await asyncio.gather(claiming, taking, return_exceptions=True)
+    await main.log.create("a", SessionConfig())
+    submitted = asyncio.create_task(main.desk.submit(JobKind.TRANSCRIBE, b"x"))
+    await settle()
+    assert await main.log.claim("w2") is not None
+    assert await main.desk.take_job("w2", wait_s=0) is not None
+    submitted.cancel()
 
 
 async def test_a_dead_main_process_is_seen_at_once(main: Main):

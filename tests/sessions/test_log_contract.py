@@ -343,6 +343,14 @@ async def test_a_final_result_replaces_its_previews_alone(log: SessionLog):
     assert [event.event_id for event in await log.read_events("a", 0)] == [3, 4]
 
 
+async def test_a_final_result_is_never_dropped(log: SessionLog):
+    await log.create("a", SessionConfig())
+    claim = await claimed(log)
+    await log.append_events(claim, [text("a", "the", final=True), text("a", "late")])
+    await log.append_events(claim, [text("a", "The", final=True)])
+    assert [event.event_id for event in await log.read_events("a", 0)] == [1, 3]
+
+
 async def test_a_reader_that_keeps_up_sees_every_preview(log: SessionLog):
     await log.create("a", SessionConfig())
     claim = await claimed(log)
@@ -371,6 +379,20 @@ async def test_events_and_progress_go_in_together_or_not_at_all(log: SessionLog)
     state = await log.state("a")
     assert (state.last_event_id, state.buffered_s, state.ended) == (0, 1.0, False)
     assert await seqs(log, "a") == [0]
+
+
+async def test_a_checkpoint_never_goes_back(log: SessionLog):
+    await log.create("a", SessionConfig())
+    for seq in range(3):
+        await log.append_audio("a", seq, pcm(1))
+    claim = await claimed(log)
+    await log.append_events(claim, [], checkpoint=Checkpoint(1, b"two"))
+    with pytest.raises(InvalidInput):
+        await log.append_events(claim, [], checkpoint=Checkpoint(0, b"one"))
+    await log.append_events(claim, [], checkpoint=Checkpoint(1, b"two, reconsidered"))
+    await log.release(claim)
+    assert (await claimed(log)).checkpoint == Checkpoint(1, b"two, reconsidered")
+    assert await seqs(log, "a") == [2]
 
 
 async def test_the_last_event_closes_session_and_claim(log: SessionLog):

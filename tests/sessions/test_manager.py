@@ -218,6 +218,7 @@ async def test_resuming_takes_a_session_over_and_says_so(house: House):
         await house.feed("a")
     assert (await house.manager.feed("a", other, None, pcm(0.1))).seq == 3
     await house.manager.feeder_gone("a", house.client)
+    assert (await house.manager.feed("a", other, 3, pcm(0.1))).seq == 3
     await house.manager.resume("a", other)
     assert other.lost == []
     assert (await house.manager.feed("a", other, None, pcm(0.1))).seq == 4
@@ -332,6 +333,14 @@ async def test_a_session_taken_at_once_is_told_nothing_of_a_queue(house: House):
     await house.open("a")
     await asyncio.sleep(5)
     assert await house.kinds() == ["SessionStarted"]
+    await asyncio.sleep(0.4)
+    for worker in house.workers:
+        worker.cancel()
+    await house.open("b")
+    await asyncio.sleep(0.3)
+    assert await house.log.claim("w2") is not None
+    await asyncio.sleep(2)
+    assert "SessionQueued" not in await house.kinds("b")
 
 
 async def test_an_idle_session_expires_everywhere(house: House):
@@ -445,7 +454,32 @@ async def test_a_deleted_session_is_gone_everywhere(house: House):
         await house.feed("a")
     await asyncio.sleep(5)
     assert house.records.of("a")[-1] == "deleted"
+    state = house.manager.recorder_state()
+    assert state is not None and (state.sessions, state.waiting) == (1, 0)
     assert [state.session_id for state in await house.manager.sessions()] == ["b"]
+
+
+async def test_a_queued_session_that_is_deleted_leaves_the_queue(house: House):
+    await house.open("a")
+    await house.manager.delete("a")
+    assert vars(house.log)["_offers"] == {}
+    await house.open("a")
+
+
+async def test_a_session_is_kept_until_the_database_has_it(house: House):
+    house.hire()
+    await house.open("a")
+    await settle()
+    house.records.away = True
+    await house.feed("a", 3)
+    await house.manager.end("a")
+    await asyncio.sleep(1200)
+    assert (await house.manager.state("a")).ended
+    house.records.away = False
+    await asyncio.sleep(20)
+    assert house.records.of("a").count("TranscriptionResult") == 3
+    assert house.records.status["a"] is SessionStatus.COMPLETED
+    assert await house.manager.sessions() == []
 
 
 async def test_deleting_can_be_repeated_when_the_database_was_away(house: House):

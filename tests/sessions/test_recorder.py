@@ -54,6 +54,7 @@ async def test_events_are_written_in_order_without_previews(
     log: MemorySessionLog, records: MemoryRecords, recorder: Recorder
 ):
     await log.append_system_events("a", [started("a"), text("a", "0?", segment="s0")])
+    await settle()
     await log.append_system_events("a", [*finals(range(8)), ended("a")])
     assert await recorder.drain(10)
     assert recorded(records) == [str(n) for n in range(8)]
@@ -108,6 +109,21 @@ async def test_one_refused_event_does_not_hold_up_the_others(
     assert recorded(records) == ["0", "2", "3", "4"]
     assert recorder.state().lost == 1
     assert records.status["a"] is SessionStatus.COMPLETED
+
+
+async def test_a_fault_over_one_event_does_not_hold_up_the_others(
+    log: MemorySessionLog, records: MemoryRecords, recorder: Recorder
+):
+    def fault(event: object) -> bool:
+        if getattr(event, "text", "") == "1":
+            raise ZeroDivisionError
+        return False
+
+    records.refuses = fault
+    await log.append_system_events("a", [*finals(range(5)), ended("a")])
+    assert await recorder.drain(60)
+    assert recorded(records) == ["0", "2", "3", "4"]
+    assert recorder.state().lost == 1
 
 
 async def test_a_repeated_write_has_no_second_effect(

@@ -38,6 +38,8 @@ class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
         poll_s: Seconds that one wait for new events lasts.
         first_retry_s: Pause after the first failed write; it doubles with each further one.
         longest_retry_s: The longest pause.
+        max_faults: Attempts at a write that fails by a fault of the program, not because the
+            database is away; then what it was about is left out.
         give_up_s: Seconds of failure after which a session's remaining events are given up, so
             that the log stays bounded.
     """
@@ -46,6 +48,7 @@ class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
     poll_s: float = 60.0
     first_retry_s: float = 0.25
     longest_retry_s: float = 15.0
+    max_faults: int = 5
     give_up_s: float = 3600.0
 
 
@@ -186,6 +189,9 @@ class Recorder:
             return
         if len(events) == 1:
             self._lost += 1
+            event = events[0]
+            kind = type(event).__name__
+            _log.error("event left out", session_id=session_id, event_id=event.event_id, kind=kind)
             return
         for event in events:
             await self._write(session_id, [event])
@@ -218,12 +224,15 @@ class Recorder:
     async def _retried(self, session_id: str, write: Callable[[], Awaitable[None]]) -> bool:
         """Repeat a write until it is done; return False if it is refused for good."""
         pause_s = self._options.first_retry_s
+        faults = 0
         while True:
             try:
                 await write()
             except Exception as error:  # noqa: BLE001 - a driver's errors have no common base
                 self._note(session_id, error)
-                if isinstance(error, LiveTranslateError) and not error.retryable:
+                faults += not _passing(error)
+                refused = isinstance(error, LiveTranslateError) and not error.retryable
+                if refused or faults >= self._options.max_faults:
                     self._failing.pop(session_id, None)
                     return False
             else:
@@ -236,7 +245,9 @@ class Recorder:
             pause_s = min(2 * pause_s, self._options.longest_retry_s)
 
     def _note(self, session_id: str, error: Exception) -> None:
-        self._error = f"{type(error).__name__}: {error}"
+        # A driver's own message may quote what was to be written, and that is nobody's business.
+        known = isinstance(error, LiveTranslateError)
+        self._error = error.message if known else type(error).__name__
         if session_id not in self._failing:
             kind = type(error).__name__
             _log.warning("cannot write to the database", session_id=session_id, error=kind)
@@ -246,6 +257,11 @@ class Recorder:
             events = await self._source.read_events(session_id, after, limit=1_000_000)
             return sum(not is_preview(event) for event in events)
         return 0
+
+
+def _passing(error: Exception) -> bool:
+    """Return whether an error says that the database cannot be reached for now."""
+    return isinstance(error, OSError) or (isinstance(error, LiveTranslateError) and error.retryable)
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -23,8 +23,7 @@ class Signal:
 
     def notify(self) -> None:
         """Let every waiter look again."""
-        waiting, self._waiting = self._waiting, {}
-        for waiter in waiting:
+        for waiter in self._waiting:
             _resolve(waiter)
 
     async def poll(self, take: Callable[[], T | None], wait_s: float | None) -> T | None:
