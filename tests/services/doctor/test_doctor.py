@@ -63,7 +63,8 @@ def test_an_installed_model_is_seen(
     assert code == 0
     assert found["models"]["status"] == "ok"
     assert "tiny" in found["models"]["detail"]
-    assert found["WHISPER_MODEL"]["detail"].endswith("models/tiny")
+    assert "faster-whisper with tiny" in found["auto"]["detail"]
+    assert "WHISPER_MODEL is tiny" in found["auto"]["detail"]
 
 
 def test_a_wrong_model_is_broken(
@@ -74,6 +75,7 @@ def test_a_wrong_model_is_broken(
     assert code == 1
     assert found["WHISPER_MODEL"]["status"] == "broken"
     assert found["WHISPER_MODEL"]["remedy"] == "livetranslate models download small"
+    assert "pocketsphinx" in found["auto"]["detail"]
 
 
 def test_translation_engines_speak_for_themselves(capsys: pytest.CaptureFixture[str]) -> None:

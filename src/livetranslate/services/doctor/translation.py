@@ -5,7 +5,7 @@ from __future__ import annotations
 from livetranslate.services.doctor.findings import Finding, broken, missing, ok
 from livetranslate.translation.engines import openai_compatible
 from livetranslate.translation.engines.base import EngineStatus
-from livetranslate.translation.options import AUTO, TranslationOptions
+from livetranslate.translation.options import TranslationOptions
 from livetranslate.translation.registry import create_engines
 
 AREA = "translation"
@@ -23,10 +23,6 @@ async def check_translation(options: TranslationOptions) -> list[Finding]:
             engine.name == openai_compatible.NAME and options.openai_base_url is not None
         )
         found.append(_told(status, wanted=wanted))
-    if options.engine == AUTO:
-        first = next((each.name for each in found if each.status.value == "ok"), None)
-        if first is not None:
-            found.append(ok(AREA, "auto", f"tries {first} first"))
     return found
 
 
