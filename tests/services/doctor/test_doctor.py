@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -23,7 +24,13 @@ Findings = dict[str, dict[str, Any]]
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIVETRANSLATE_DATA", str(tmp_path))
-    for name in ("DATABASE_URL", "MODEL_DIR", "WHISPER_MODEL"):
+    for name in (
+        "DATABASE_URL",
+        "MODEL_DIR",
+        "WHISPER_MODEL",
+        "OPENAI_BASE_URL",
+        "TRANSLATION_ENGINE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -56,7 +63,8 @@ def test_an_installed_model_is_seen(
     assert code == 0
     assert found["models"]["status"] == "ok"
     assert "tiny" in found["models"]["detail"]
-    assert found["WHISPER_MODEL"]["detail"].endswith("models/tiny")
+    assert "faster-whisper with tiny" in found["auto"]["detail"]
+    assert "WHISPER_MODEL is tiny" in found["auto"]["detail"]
 
 
 def test_a_wrong_model_is_broken(
@@ -67,6 +75,33 @@ def test_a_wrong_model_is_broken(
     assert code == 1
     assert found["WHISPER_MODEL"]["status"] == "broken"
     assert found["WHISPER_MODEL"]["remedy"] == "livetranslate models download small"
+    assert "pocketsphinx" in found["auto"]["detail"]
+
+
+def test_translation_engines_speak_for_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = ask(capsys)
+    assert code == 0
+    assert found["openai_compatible"]["status"] == "missing"
+    assert "OPENAI_BASE_URL" in found["openai_compatible"]["remedy"]
+    assert found["ctranslate2"]["status"] == "missing"
+    if Path("/usr/share/apertium/modes/eng-spa.mode").exists():
+        assert found["apertium"]["status"] == "ok"
+        assert re.search(r"from English: .*\bes\b.*; into", found["apertium"]["detail"])
+    else:
+        assert "apt install" in found["apertium"]["remedy"]
+
+
+def test_a_configured_server_that_is_away_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
+    code, found = ask(capsys)
+    assert code == 1
+    assert found["openai_compatible"]["status"] == "broken"
+    assert "OPENAI_BASE_URL" in found["openai_compatible"]["remedy"]
 
 
 def test_without_any_programs_each_is_named_with_its_package(

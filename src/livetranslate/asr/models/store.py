@@ -2,7 +2,8 @@
 
 A name is searched as a directory, then in ``MODEL_DIR``, then in the hub's cache. A download grows
 in ``MODEL_DIR/.incoming`` and moves to its place in one step once every file is there and right, so
-that whatever stands in ``MODEL_DIR`` under a name is whole.
+that whatever stands in ``MODEL_DIR`` under a name is whole. The hub's client is imported only where
+it is needed: importing it takes longer than everything else that a start does.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from livetranslate.asr.models.catalog import CATALOG, canonical, repository_of
 from livetranslate.asr.models.files import FILE_PATTERNS, ModelFiles, Origin, read_model
-from livetranslate.asr.models.hub import Progress, fetch_files, find_cached, list_files
 from livetranslate.domain.errors import InvalidInput, ModelUnavailable, NotFound
+
+if TYPE_CHECKING:
+    from livetranslate.asr.models.hub import Progress
 
 STAGING_NAME = ".incoming"
 
@@ -100,6 +104,8 @@ class ModelStore:
             InvalidInput: No model can have this name.
             ModelUnavailable: It cannot be had; the message says why and what helps.
         """
+        from livetranslate.asr.models.hub import fetch_files, list_files
+
         repository = repository_of(name)
         place = self._place_of(name)
         if place.is_dir():
@@ -152,6 +158,8 @@ class ModelStore:
 
     def _cached(self, name: str) -> ModelFiles | None:
         """Return a model that another program left whole in the hub's cache, if there is one."""
+        from livetranslate.asr.models.hub import find_cached
+
         try:
             path = find_cached(repository_of(name), FILE_PATTERNS, self._options.hub_cache)
             return None if path is None else read_model(name, path, Origin.HUB_CACHE)

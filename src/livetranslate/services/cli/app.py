@@ -63,7 +63,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    """Run the command line of this process."""
+    """Run the command line of this process; its logs go to standard error."""
+    from livetranslate.services.logs import configure_logs
+
+    configure_logs("WARNING")
     sys.exit(run())
 
 

@@ -152,7 +152,7 @@ def _described(name: str, model: ModelFiles | None) -> dict[str, object]:
 
 
 def _store(model_dir: Path | None) -> ModelStore:
-    from livetranslate.asr.models.store import ModelStore, StoreOptions
+    from livetranslate.asr.models.store import ModelStore
     from livetranslate.settings import load_settings
 
-    return ModelStore(StoreOptions(model_dir=load_settings(model_dir=model_dir).model_dir))
+    return ModelStore(load_settings(model_dir=model_dir).store_options())

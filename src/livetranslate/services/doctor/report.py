@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from livetranslate.asr.models.store import ModelStore, StoreOptions
+from livetranslate.asr.models.store import ModelStore
 from livetranslate.services.doctor.database import check_database
 from livetranslate.services.doctor.findings import Finding
 from livetranslate.services.doctor.machine import check_machine
@@ -16,12 +17,12 @@ from livetranslate.storage.engine import sqlite_file
 
 async def examine(settings: Settings) -> list[Finding]:
     """Return what was found out about everything; starts and changes nothing."""
-    store = ModelStore(StoreOptions(model_dir=settings.model_dir))
+    store = ModelStore(settings.store_options())
     file = sqlite_file(settings.database_options())
     places = [settings.model_dir, *([file.parent.absolute()] if file else [Path.cwd()])]
     return [
-        *check_speech(store, settings.whisper_model),
-        *check_translation(),
+        *await asyncio.to_thread(check_speech, store, settings),
+        *await check_translation(settings.translation_options()),
         await check_database(settings.database_options()),
         *check_machine(places),
     ]

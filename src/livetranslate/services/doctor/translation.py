@@ -1,32 +1,51 @@
-"""Translation: Apertium's pairs on this machine."""
+"""Translation: which engines can translate what on this machine, as they say themselves."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-
-from livetranslate.services.doctor.findings import Finding, missing, ok
+from livetranslate.services.doctor.findings import Finding, broken, missing, ok
+from livetranslate.translation.engines import openai_compatible
+from livetranslate.translation.engines.base import EngineStatus
+from livetranslate.translation.options import TranslationOptions
+from livetranslate.translation.registry import create_engines
 
 AREA = "translation"
-_PAIR = re.compile(r"[a-z]{2,3}-[a-z]{2,3}")
-_REMEDY = "sudo apt-get install apertium apertium-eng-spa"
 
 
-def check_translation() -> list[Finding]:
-    """Return findings about translation engines."""
-    return [_apertium()]
+async def check_translation(options: TranslationOptions) -> list[Finding]:
+    """Return a finding an engine, in the order in which ``auto`` tries them."""
+    found: list[Finding] = []
+    for engine in create_engines(options):
+        try:
+            status = await engine.status()
+        finally:
+            await engine.close()
+        wanted = options.engine == engine.name or (
+            engine.name == openai_compatible.NAME and options.openai_base_url is not None
+        )
+        found.append(_told(status, wanted=wanted))
+    return found
 
 
-def _apertium() -> Finding:
-    program = shutil.which("apertium")
-    if program is None:
-        detail = "not found; for translation without any download"
-        return missing(AREA, "Apertium", detail, _REMEDY)
-    done = subprocess.run(  # noqa: S603 - a fixed command without outside input
-        [program, "-l"], capture_output=True, text=True, timeout=10, check=False
-    )
-    pairs = [pair for pair in done.stdout.split() if _PAIR.fullmatch(pair)]
-    if not pairs:
-        return missing(AREA, "Apertium", "no language pair is installed", _REMEDY)
-    return ok(AREA, "Apertium", f"{len(pairs)} directions: {', '.join(pairs)}")
+def _told(status: EngineStatus, *, wanted: bool) -> Finding:
+    remedy = status.remedy or ""
+    if status.available:
+        detail = "; ".join(part for part in (status.reason, _directions(status)) if part)
+        return ok(AREA, status.engine, detail)
+    if wanted:
+        return broken(AREA, status.engine, status.reason, remedy)
+    return missing(AREA, status.engine, status.reason, remedy)
+
+
+def _directions(status: EngineStatus) -> str:
+    if status.any_language:
+        return "any language"
+    if status.languages:
+        return f"between {', '.join(status.languages)}"
+    out = sorted({pair.target for pair in status.pairs if pair.source == "en"})
+    back = sorted({pair.source for pair in status.pairs if pair.target == "en"})
+    return f"from English: {_plain(out)}; into English: {_plain(back)}" if status.pairs else ""
+
+
+def _plain(languages: list[str]) -> str:
+    """Return codes of languages without those of regional variants."""
+    return ", ".join(code for code in languages if "-" not in code) or "none"
