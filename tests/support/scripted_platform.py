@@ -267,7 +267,6 @@ def applied(config: SessionConfig) -> AppliedConfig:
         device="cpu",
         compute_type="int16",
         policy=PolicyName.LOCAL_AGREEMENT,
-        translation_engine="apertium" if config.target_languages else None,
         worker_id="worker-1",
     )
 
