@@ -50,10 +50,7 @@ LANGUAGES: dict[str, Any] = {
             "engine": "ctranslate2",
             "available": False,
             "reason": "no model is installed",
-            "pairs": [
-                {"source": "en", "target": "de"},
-                {"source": "en", "target": "ja"},
-            ],
+            "remedy": "livetranslate models pull opus-mt-en-de",
         },
     ]
 }
@@ -80,6 +77,8 @@ class ScriptedPlatform:
         cues: What happens in every session, after how many chunks.
         start_error: Answer to ``start_session`` instead of a session, if set.
         away: Whether connections are refused.
+        cut_at: Breaks the connection off, once, when so many chunks have come; before the
+            acknowledgement of the last one.
     """
 
     def __init__(self, dist: Path, cues: list[Cue] | None = None) -> None:
@@ -87,9 +86,10 @@ class ScriptedPlatform:
         self.cues = cues or []
         self.start_error: messages.ErrorMessage | None = None
         self.away = False
+        self.cut_at: int | None = None
         self.url = ""
         self._dist = dist
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._transports: set[asyncio.Transport | None] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -105,6 +105,11 @@ class ScriptedPlatform:
         self._thread.join(10)
         self._loop.close()
 
+    @property
+    def last(self) -> ScriptedSession:
+        """The newest session."""
+        return list(self.sessions.values())[-1]
+
     def go_away(self) -> None:
         """Break every connection off and refuse new ones."""
         self.away = True
@@ -118,8 +123,7 @@ class ScriptedPlatform:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _cut(self) -> None:
-        for socket in list(self._sockets):
-            transport = socket.get_extra_info("transport")
+        for transport in list(self._transports):
             if transport is not None:
                 transport.abort()
 
@@ -149,8 +153,9 @@ class ScriptedPlatform:
             return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        self._sockets.add(socket)
-        connection = _Connection(self, socket)
+        transport = request.transport
+        self._transports.add(transport)
+        connection = _Connection(self, socket, lambda: transport and transport.abort())
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.BINARY:
@@ -158,20 +163,30 @@ class ScriptedPlatform:
                 elif frame.type is WSMsgType.TEXT:
                     await connection.message(decode_client_message(frame.data))
         finally:
-            self._sockets.discard(socket)
+            self._transports.discard(transport)
         return socket
 
 
 class _Connection:
-    def __init__(self, platform: ScriptedPlatform, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        platform: ScriptedPlatform,
+        socket: web.WebSocketResponse,
+        cut: Callable[[], object],
+    ) -> None:
         self._platform = platform
         self._socket = socket
+        self._cut = cut
         self._fed = ""
 
     async def audio(self, pcm: bytes) -> None:
         session = self._platform.sessions[self._fed]
         session.audio.append(pcm)
         count = len(session.audio)
+        if count == self._platform.cut_at:
+            self._platform.cut_at = None
+            self._cut()
+            return
         await self._say(messages.AudioAck(session_id=self._fed, seq=count - 1, buffered_s=0.2))
         for after, event in self._platform.cues:
             if after == count:
@@ -252,7 +267,6 @@ def applied(config: SessionConfig) -> AppliedConfig:
         device="cpu",
         compute_type="int16",
         policy=PolicyName.LOCAL_AGREEMENT,
-        translation_engine="apertium" if config.target_languages else None,
         worker_id="worker-1",
     )
 

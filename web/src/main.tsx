@@ -1,11 +1,11 @@
 import "@fontsource-variable/inter";
+import "./styles/tokens.css";
+import "./styles/base.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { applyTextSize } from "./app/text-size";
 import { applyTheme } from "./app/theme";
-import "./styles/tokens.css";
-import "./styles/base.css";
 
 applyTheme();
 applyTextSize();

@@ -12,7 +12,6 @@
  *     device: ``cpu`` or ``cuda``.
  *     compute_type: Numeric type the model computes in.
  *     policy: Streaming policy at work.
- *     translation_engine: Engine that translates, or None without target languages.
  *     worker_id: Worker that recognises the session.
  */
 export interface AppliedConfig {
@@ -23,7 +22,6 @@ export interface AppliedConfig {
   readonly device: string;
   readonly compute_type: string;
   readonly policy: PolicyName;
-  readonly translation_engine?: string | null;
   readonly worker_id?: string | null;
 }
 

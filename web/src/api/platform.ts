@@ -11,20 +11,27 @@ export interface SpeechInfo {
   readonly detectsLanguage: boolean;
 }
 
-/** A language that text can, or could, be translated into. */
+/** A language that text can be translated into on this machine. */
 export interface TargetInfo {
   readonly code: string;
-  /** Languages it can be translated from here; empty if from none. */
-  readonly sources: readonly string[];
+  /** Languages it can be translated from, or `any`. */
+  readonly sources: readonly string[] | "any";
   readonly engines: readonly string[];
-  /** Why it does not work here, where it does not. */
-  readonly reason: string | null;
+}
+
+/** A translation engine that does not work on this machine. */
+export interface MissingEngine {
+  readonly engine: string;
+  readonly reason: string;
+  /** What makes it work, if known. */
+  readonly remedy: string | null;
 }
 
 export interface PlatformInfo {
   readonly version: string | null;
   readonly speech: SpeechInfo | null;
   readonly targets: readonly TargetInfo[];
+  readonly missing: readonly MissingEngine[];
   /** Why no target language is known, if none is. */
   readonly translationProblem: string | null;
 }
@@ -59,14 +66,23 @@ interface ConfigBody {
   } | null;
 }
 
-interface LanguagesBody {
-  readonly engines?: readonly {
-    readonly engine: string;
-    readonly available: boolean;
-    readonly reason?: string | null;
-    readonly pairs?: readonly { readonly source: string; readonly target: string }[];
-  }[];
+interface EngineBody {
+  readonly engine: string;
+  readonly available: boolean;
+  readonly reason: string;
+  readonly remedy?: string | null;
+  readonly pairs?: readonly { readonly source: string; readonly target: string }[];
+  /** Languages between which every direction works. */
+  readonly languages?: readonly string[];
+  readonly any_language?: boolean;
 }
+
+interface LanguagesBody {
+  readonly engines?: readonly EngineBody[];
+}
+
+/** What an engine that takes any language is offered for. */
+const COMMON = ["en", "es", "fr", "de", "it", "pt", "ru", "ja", "ko", "zh"];
 
 /** Returns what the page needs of `GET /api/config`. */
 export function readSpeech(body: ConfigBody): SpeechInfo | null {
@@ -84,25 +100,33 @@ export function readSpeech(body: ConfigBody): SpeechInfo | null {
 
 /** Returns the target languages that translation's `GET /api/languages` speaks of. */
 export function readTargets(body: LanguagesBody): TargetInfo[] {
-  const targets = new Map<string, { sources: Set<string>; engines: Set<string>; why: string[] }>();
+  const targets = new Map<string, { sources: Set<string>; any: boolean; engines: Set<string> }>();
+  const add = (engine: string, target: string, sources: readonly string[] | "any"): void => {
+    const entry = targets.get(target) ?? { sources: new Set(), any: false, engines: new Set() };
+    targets.set(target, entry);
+    entry.engines.add(engine);
+    if (sources === "any") entry.any = true;
+    else for (const source of sources) entry.sources.add(source);
+  };
   for (const engine of body.engines ?? []) {
-    for (const { source, target } of engine.pairs ?? []) {
-      const entry = targets.get(target) ?? { sources: new Set(), engines: new Set(), why: [] };
-      targets.set(target, entry);
-      if (engine.available) {
-        entry.sources.add(source);
-        entry.engines.add(engine.engine);
-      } else if (engine.reason) {
-        entry.why.push(`${engine.engine}: ${engine.reason}`);
-      }
-    }
+    if (!engine.available) continue;
+    for (const { source, target } of engine.pairs ?? []) add(engine.engine, target, [source]);
+    const all = engine.languages ?? [];
+    for (const target of all) add(engine.engine, target, all.filter((one) => one !== target));
+    if (engine.any_language) for (const target of COMMON) add(engine.engine, target, "any");
   }
-  return [...targets].map(([code, { sources, engines, why }]) => ({
+  return [...targets].map(([code, { sources, any, engines }]) => ({
     code,
-    sources: [...sources],
+    sources: any ? "any" : [...sources],
     engines: [...engines],
-    reason: sources.size > 0 ? null : ([...new Set(why)].join(" ") || null),
   }));
+}
+
+/** Returns the translation engines that do not work here, and why. */
+export function readMissing(body: LanguagesBody): MissingEngine[] {
+  return (body.engines ?? [])
+    .filter((engine) => !engine.available)
+    .map(({ engine, reason, remedy }) => ({ engine, reason, remedy: remedy ?? null }));
 }
 
 /** Asks the platform what works on this machine. */
@@ -118,6 +142,7 @@ export async function loadPlatform(signal?: AbortSignal): Promise<PlatformInfo> 
     version: body.version ?? null,
     speech: readSpeech(body),
     targets: readTargets(known),
+    missing: readMissing(known),
     translationProblem: languages.status === "rejected" ? String(languages.reason.message) : null,
   };
 }

@@ -40,7 +40,10 @@ function capture(
     else if (data.kind === "level") handlers.level(data.dbfs);
     else stopped.resolve();
   };
+  let stopping = false;
   const stop = async (lost: string | null): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
     node.port.postMessage("stop");
     setTimeout(() => stopped.resolve(), STOP_TIMEOUT_MS);
     await stopped.promise;

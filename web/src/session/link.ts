@@ -24,6 +24,8 @@ export interface LinkHandlers {
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 10_000;
 const ANSWER_MS = 20_000;
+/** A connection that held for so long was a good one: the next wait is a short one again. */
+const STEADY_MS = 5_000;
 const HIGH_WATER_BYTES = 512 * 1024;
 
 /** Close codes that stay true however often one comes back. */
@@ -34,6 +36,7 @@ export class Link {
   #socket: Socket | undefined;
   #state: LinkState = { kind: "closed" };
   #attempt = 0;
+  #openedAt = 0;
   /** Clock reading of a heartbeat that nothing has followed yet, or null. */
   #askedAt: number | null = null;
   #notBefore = 0;
@@ -100,7 +103,7 @@ export class Link {
 
   #opened(socket: Socket): void {
     if (socket !== this.#socket) return;
-    this.#attempt = 0;
+    this.#openedAt = this.clock.now();
     this.#askedAt = null;
     this.#enter({ kind: "open" });
     this.#watch();
@@ -123,6 +126,9 @@ export class Link {
       this.handlers.refused(code, reason);
       return;
     }
+    const steady =
+      this.#state.kind === "open" && this.clock.now() - this.#openedAt >= STEADY_MS;
+    if (steady) this.#attempt = 0;
     const attempt = this.#attempt++;
     const held = this.#notBefore - this.clock.now();
     const delay = Math.max(backoffMs(attempt, this.random), held);

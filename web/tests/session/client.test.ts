@@ -124,6 +124,26 @@ describe("a lost connection", () => {
     expect(stretch.client.status.link.kind).toBe("open");
   });
 
+  it("that breaks again at once is not retried ever faster", () => {
+    const stretch = new Stretch().begin();
+    const attempts = (): number => stretch.platform.connections;
+    for (let i = 0; i < 600; i += 1) {
+      stretch.platform.connection?.cut();
+      stretch.clock.advance(100);
+      stretch.platform.answer();
+    }
+    expect(attempts()).toBeLessThan(16);
+    stretch.clock.advance(10_000);
+    stretch.platform.answer();
+    for (let i = 0; i < 3; i += 1) {
+      stretch.settle();
+      stretch.clock.advance(2_000);
+    }
+    stretch.platform.connection?.cut();
+    const { link } = stretch.client.status;
+    expect(link.kind === "waiting" && link.retryAt - stretch.clock.now()).toBe(300);
+  });
+
   it("waits longer each time, and retries at once when asked", () => {
     const stretch = new Stretch().begin();
     stretch.platform.reachable = false;

@@ -7,12 +7,15 @@ interface Props {
   readonly caption: Caption;
   /** Languages to show beside it, in order. */
   readonly languages: readonly string[];
+  /** Whether another one spoke before. */
+  readonly newSpeaker: boolean;
   /** Number of the speaker's colour, or null without a speaker. */
   readonly colour: number | null;
 }
 
 /** One segment: when and who, what was said, and what that means. */
-export const CaptionRow = memo(function CaptionRow({ caption, languages, colour }: Props) {
+export const CaptionRow = memo(function CaptionRow(props: Props) {
+  const { caption, languages, newSpeaker, colour } = props;
   const row = useSteadyHeight(caption);
   const speaker = caption.speakerName ?? caption.speakerId;
   const style = colour === null ? undefined : ({ "--speaker": `var(--speaker-${colour})` } as CSSProperties);
@@ -20,7 +23,7 @@ export const CaptionRow = memo(function CaptionRow({ caption, languages, colour 
     <li className="caption" ref={row} data-final={caption.isFinal} style={style}>
       <div className="caption-meta">
         <time>{clockTime(caption.start)}</time>
-        {speaker && <span className="speaker">{speaker}</span>}
+        {speaker && newSpeaker && <span className="speaker">{speaker}</span>}
       </div>
       <p className="caption-text" dir="auto" lang={caption.language ?? undefined}>
         <Words caption={caption} />

@@ -3,16 +3,24 @@ import type { CaptionsState } from "./state";
 
 /** What stands where captions will be: what to do next, or what is awaited. */
 export function EmptyState({ state }: { readonly state: CaptionsState }) {
-  const [title, text] = words(state);
+  const [title, text, tail] = words(state);
   return (
     <section className="empty" data-activity={state.activity}>
-      <h1>{title}</h1>
+      <h1>
+        {title}
+        {tail && <span className="unstable"> {tail}</span>}
+      </h1>
       <p>{text}</p>
+      {state.activity === "idle" && (
+        <p className="keys">
+          <kbd>Space</kbd> starts and stops
+        </p>
+      )}
     </section>
   );
 }
 
-function words({ activity, input, choices, session }: CaptionsState): [string, string] {
+function words({ activity, input, choices, session }: CaptionsState): [title: string, text: string, tail?: string] {
   const file = input?.kind === "file" ? input : null;
   switch (activity) {
     case "opening":
@@ -36,8 +44,9 @@ function words({ activity, input, choices, session }: CaptionsState): [string, s
       const targets = choices.targets.map(languageName);
       const aim = targets.length > 0 ? `, with ${list(targets)} beside it` : "";
       return [
-        "Speak, and read along",
-        `Start, and what is said appears here as it is said${aim}. Or drop a recording anywhere on this page.`,
+        "Speak, and",
+        `Press Start: what is said appears here word by word${aim}. Or drop a recording anywhere on this page.`,
+        "read along",
       ];
     }
   }

@@ -12,7 +12,7 @@ export function EngineInfo({ state }: { readonly state: CaptionsState }) {
     ["Model", running?.model ?? expected?.model],
     ["Device", running ? `${running.device} · ${running.compute_type}` : expected?.device],
     ["Policy", running?.policy],
-    ["Translation", running?.translation_engine],
+    ["Translation", translators(state)],
     ["Session", state.session?.sessionId],
   ];
   return (
@@ -41,4 +41,15 @@ export function EngineInfo({ state }: { readonly state: CaptionsState }) {
       </dl>
     </Popover>
   );
+}
+
+/** How many of the newest captions tell which engines translate now. */
+const RECENT = 10;
+
+function translators({ transcript }: CaptionsState): string {
+  const engines = transcript.captions
+    .slice(-RECENT)
+    .flatMap((caption) => Object.values(caption.translations))
+    .flatMap((translation) => translation.engine ?? []);
+  return [...new Set(engines)].join(", ");
 }

@@ -1,8 +1,9 @@
-import type { PlatformInfo, TargetInfo } from "../../api/platform";
+import type { PlatformInfo, SpeechInfo } from "../../api/platform";
 import { byName, languageName } from "../../languages";
 import { Popover } from "../../ui/Popover";
 import type { CaptionsController } from "./controller";
 import type { CaptionsState } from "./state";
+import { targetsOf } from "./targets";
 
 interface Props {
   readonly state: CaptionsState;
@@ -13,12 +14,16 @@ interface Props {
 export function SourceChoice({ state, controller }: Props) {
   const { source } = state.choices;
   const speech = state.platform?.speech ?? null;
-  const codes = [...new Set([...(speech?.languages ?? []), ...(source === "auto" ? [] : [source])])];
+  const only = onlyLanguage(speech);
+  const offered = only === null ? (speech?.languages ?? []) : [];
+  const codes = [...new Set([...offered, ...(source === "auto" ? [] : [source])])];
   return (
     <label className="choice select">
       <span className="hidden">Spoken language</span>
       <select value={source} onChange={(event) => controller.choose({ source: event.target.value })}>
-        <option value="auto">{automatic(state)}</option>
+        <option value="auto">
+          {only === null ? "Detect language" : `${languageName(only)} only`}
+        </option>
         {codes.toSorted(byName).map((code) => (
           <option key={code} value={code}>
             {languageName(code)}
@@ -29,22 +34,17 @@ export function SourceChoice({ state, controller }: Props) {
   );
 }
 
-function automatic({ platform }: CaptionsState): string {
-  const speech = platform?.speech;
-  const [only] = speech?.languages ?? [];
-  if (speech && !speech.detectsLanguage && speech.languages.length === 1 && only) {
-    return `${languageName(only)} (the only one)`;
-  }
-  return "Detect language";
+/** The one language that the engine knows, if there is only one. */
+function onlyLanguage(speech: SpeechInfo | null): string | null {
+  const [first, second] = speech?.languages ?? [];
+  return first !== undefined && second === undefined ? first : null;
 }
 
 /** The languages to translate into: what works here, and why the rest does not. */
 export function TargetChoice({ state, controller }: Props) {
-  const { targets, source } = state.choices;
-  const known = state.platform?.targets ?? [];
-  const sorted = known.toSorted((a, b) => byName(a.code, b.code));
-  const works = sorted.filter((target) => reachable(target, source));
-  const missing = sorted.filter((target) => !reachable(target, source));
+  const { targets } = state.choices;
+  const { works, others } = targetsOf(state);
+  const missing = state.platform?.missing ?? [];
   const toggle = (code: string): void =>
     controller.choose({
       targets: targets.includes(code)
@@ -61,61 +61,50 @@ export function TargetChoice({ state, controller }: Props) {
       }
     >
       <h3>Translate into</h3>
-      {works.length > 0 ? (
-        <ul className="options">
-          {works.map((target) => (
-            <li key={target.code}>
-              <label>
-                <input
-                  type="checkbox"
-                  checked={targets.includes(target.code)}
-                  onChange={() => toggle(target.code)}
-                />
-                {languageName(target.code)}
-                <small>{via(target, source)}</small>
-              </label>
-            </li>
-          ))}
-        </ul>
-      ) : (
-        <p className="reason">{noTargets(state.platform)}</p>
-      )}
-      {missing.length > 0 && (
+      {works.length === 0 && <p className="reason">{noTargets(state.platform)}</p>}
+      <ul className="options">
+        {works.map(({ code, note }) => (
+          <li key={code}>
+            <label>
+              <input
+                type="checkbox"
+                checked={targets.includes(code)}
+                onChange={() => toggle(code)}
+              />
+              {languageName(code)}
+              <small>{note}</small>
+            </label>
+          </li>
+        ))}
+      </ul>
+      {others.length + missing.length > 0 && (
         <details>
-          <summary>{missing.length} more that do not work here</summary>
-          <ul className="options missing">
-            {missing.map((target) => (
-              <li key={target.code}>
-                {languageName(target.code)}
-                <small>{whyNot(target, source)}</small>
-              </li>
+          <summary>What does not work here</summary>
+          <dl className="missing-list">
+            {others.map(({ code, note }) => (
+              <div key={code}>
+                <dt>{languageName(code)}</dt>
+                <dd>{note}</dd>
+              </div>
             ))}
-          </ul>
+            {missing.map(({ engine, reason, remedy }) => (
+              <div key={engine}>
+                <dt>{engine}</dt>
+                <dd>
+                  {reason}
+                  {remedy && <em>{remedy}</em>}
+                </dd>
+              </div>
+            ))}
+          </dl>
         </details>
       )}
     </Popover>
   );
 }
 
-function reachable({ code, sources }: TargetInfo, source: string): boolean {
-  if (code === source) return false;
-  return source === "auto" ? sources.length > 0 : sources.includes(source);
-}
-
-function via({ sources, engines }: TargetInfo, source: string): string {
-  const by = engines.join(", ");
-  if (source !== "auto" || sources.length > 3) return by;
-  return `from ${sources.toSorted(byName).map(languageName).join(", ")} · ${by}`;
-}
-
-function whyNot({ code, sources, reason }: TargetInfo, source: string): string {
-  if (reason) return reason;
-  if (code === source) return "This is the language spoken.";
-  return `Only from ${sources.toSorted(byName).map(languageName).join(", ")}.`;
-}
-
 function noTargets(platform: PlatformInfo | null): string {
   if (platform === null) return "The server has not said yet what it can translate.";
   if (platform.translationProblem) return platform.translationProblem;
-  return "No translation engine works on this machine. `livetranslate doctor` names the command that installs one.";
+  return "No translation engine works on this machine for this language.";
 }

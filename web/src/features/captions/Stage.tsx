@@ -30,11 +30,12 @@ export function Stage({ state }: { readonly state: CaptionsState }) {
             {shown.length > 0 && <span>{shown.map(languageName).join(" · ")}</span>}
           </div>
           <ol className="rows">
-            {captions.map((caption) => (
+            {captions.map((caption, index) => (
               <CaptionRow
                 key={caption.key}
                 caption={caption}
                 languages={shown}
+                newSpeaker={caption.speakerId !== captions[index - 1]?.speakerId}
                 colour={caption.speakerId ? speakers.indexOf(caption.speakerId) % COLOURS : null}
               />
             ))}

@@ -19,6 +19,8 @@ const FEED = { chunkS: CHUNK_S, keepS: 1_800, inFlightS: 20 };
 const DEFAULT_CHOICES: Choices = { source: "auto", targets: [], pace: "real_time" };
 /** Chunks of nothing but the meter's floor after which the microphone counts as silent. */
 const SILENT_CHUNKS = 80;
+/** Wait before the platform is asked again while no worker has told its engine yet. */
+const ASK_AGAIN_MS = 2_000;
 const SILENCE_DBFS = FLOOR_DBFS + 1;
 
 /** What the captions page does, apart from how it looks. */
@@ -32,11 +34,17 @@ export class CaptionsController {
   #client: SessionClient | null = null;
   #source: AudioSource | null = null;
   #quietChunks = 0;
+  #cancelAsking: () => void = () => {};
 
-  /** Asks the platform what it can do here. */
+  /** Asks the platform what it can do here; it knows more once an engine is loaded. */
   async load(): Promise<void> {
     try {
-      this.#set({ platform: await loadPlatform(), ...this.#without("platform") });
+      const platform = await loadPlatform();
+      this.#set({ platform, ...this.#without("platform") });
+      this.#cancelAsking();
+      if (platform.speech === null) {
+        this.#cancelAsking = browserClock.after(ASK_AGAIN_MS, () => void this.load());
+      }
     } catch (error) {
       this.#set({ trouble: { kind: "platform", message: messageOf(error) } });
     }
@@ -143,6 +151,7 @@ export class CaptionsController {
       newSessionId: () => newSessionId(Date.now(), Math.random),
       feed: FEED,
       onEvent: (event, offsetS) => {
+        if (event.type === "session_started") void this.load();
         const { transcript } = this.state.get();
         this.#set({ transcript: fold(transcript, event, offsetS) });
       },

@@ -17,9 +17,13 @@ export function useFollow(content: unknown): {
   const lastTop = useRef(0);
   const lastHeight = useRef(0);
 
+  // A line or two glide in; longer ways are jumped, so that the view never lags behind.
   const toEnd = useCallback((): void => {
     const element = scroller.current;
-    if (element) element.scrollTo({ top: element.scrollHeight });
+    if (!element) return;
+    const away = element.scrollHeight - element.clientHeight - element.scrollTop;
+    const behavior = away > element.clientHeight / 3 ? "instant" : "auto";
+    element.scrollTo({ top: element.scrollHeight, behavior });
   }, []);
 
   const follow = useCallback((): void => {
