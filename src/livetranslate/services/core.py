@@ -70,6 +70,7 @@ class Core:
 
     def __init__(self, settings: Settings, *, keeps_records: bool) -> None:
         self.settings = settings
+        settings.livetranslate_data.mkdir(parents=True, exist_ok=True)
         self.log = MemorySessionLog(settings.log_options())
         self.desk = Desk()
         self.database = Database(settings.database_options()) if keeps_records else None

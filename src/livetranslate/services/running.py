@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from livetranslate.translation.service import LocalTranslator
 
 _log = structlog.get_logger(__name__)
 
-OnReady = Callable[[Core | None], Awaitable[None]]
+OnReady = Callable[[Core | None], Coroutine[Any, Any, None]]
 """Called once the servers listen, with the process's sessions if it has any."""
 
 

@@ -46,7 +46,7 @@ def run_role(role: Role, *, port: int | None, overrides: Mapping[str, object]) -
         InvalidInput: A setting is wrong.
         Conflict: The port is in use.
     """
-    settings = load_settings(**overrides)
+    settings = load_settings(config_file=None, **overrides)
     configure_logs(settings.log_level)
     if port is None:
         port = settings.port if role is Role.ORCHESTRATION else PORTS[role]

@@ -40,7 +40,7 @@ def run_platform(
         InvalidInput: A setting is wrong.
         Conflict: A port is in use.
     """
-    settings = load_settings(DEFAULTS, **overrides)
+    settings = load_settings(DEFAULTS, config_file=None, **overrides)
     configure_logs(settings.log_level)
     sockets = {
         "orchestration": bind(settings.host, settings.port, "--port"),
@@ -50,6 +50,7 @@ def run_platform(
     local = {role: f"http://127.0.0.1:{port_of(bound)}" for role, bound in sockets.items()}
     settings = load_settings(
         DEFAULTS,
+        config_file=None,
         **{
             **overrides,
             "whisper_service_url": (local["whisper"],),
@@ -62,8 +63,8 @@ def run_platform(
         if core is not None:
             await _tell_engine(core)
 
-    def main(stop: asyncio.Event):  # noqa: ANN202 - a coroutine of run_up
-        return run_up(settings, sockets, stop, ready)
+    async def main(stop: asyncio.Event) -> None:
+        await run_up(settings, sockets, stop, ready)
 
     run(main)
 
