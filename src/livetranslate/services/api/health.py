@@ -1,0 +1,115 @@
+"""Health of orchestration and of what it leans on; what the web app needs to know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+import livetranslate
+from livetranslate.domain.errors import LiveTranslateError
+from livetranslate.services.api.backends import Backends
+from livetranslate.services.api.status import models_status, pool_status
+from livetranslate.services.core import Core
+
+
+async def health(core: Core, service: str) -> dict[str, Any]:
+    """Return a process's own health."""
+    problems = await core.problems()
+    recorder = core.manager.recorder_state()
+    return {
+        "status": "healthy" if not problems else "degraded",
+        "service": service,
+        "version": livetranslate.__version__,
+        "uptime_s": core.uptime_s,
+        "timestamp": datetime.now(UTC).isoformat(),
+        "ready": not problems,
+        "problems": problems,
+        "connections": len(core.edge.connections),
+        "recorder": None if recorder is None else msgspec.to_builtins(recorder),
+    }
+
+
+def speech_now(core: Core) -> dict[str, Any] | None:
+    """Return which speech engine sessions get here by default, or None before a worker tells."""
+    reports = [known.report for known in core.desk.reports()]
+    if not reports:
+        return None
+    report = next((one for one in reports if one.default_engine is not None), reports[0])
+    loaded = [model for model in report.models if model.info.engine == report.default_engine]
+    info = loaded[0].info if loaded else None
+    capabilities = loaded[0].capabilities if loaded else None
+    return {
+        "engine": report.default_engine,
+        "model": info.model if info else core.settings.whisper_model,
+        "device": info.device if info else report.device,
+        "compute_type": info.compute_type if info else None,
+        "reason": report.default_reason,
+        "languages": list(capabilities.languages) if capabilities else [],
+        "detects_language": capabilities.detects_language if capabilities else False,
+        "translates": capabilities.translates if capabilities else False,
+    }
+
+
+async def _or_problem(backends: Backends, service: str, path: str) -> dict[str, Any]:
+    try:
+        return await backends.get(service, path)
+    except LiveTranslateError as error:
+        return {"error": error.code, "message": error.message}
+
+
+async def all_models(core: Core, backends: Backends) -> dict[str, Any]:
+    """Return models and device information of all services."""
+    return {
+        "speech": speech_now(core),
+        **await models_status(core),
+        "devices": sorted({known.report.device for known in core.desk.reports()}),
+        "translation": {
+            "models": await _or_problem(backends, "translation", "/api/models"),
+            "device": await _or_problem(backends, "translation", "/api/device"),
+        },
+    }
+
+
+def health_router(core: Core, backends: Backends) -> APIRouter:
+    """Return ``/api/health*``, ``/api/services``, ``/api/config`` and ``/api/audio/models``."""
+    router = APIRouter(prefix="/api", tags=["health"])
+
+    @router.get("/health", summary="Own health")
+    async def own() -> dict[str, Any]:
+        return await health(core, "orchestration")
+
+    @router.get("/health/live", summary="Whether the process runs")
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/health/ready", summary="Whether sessions can be taken")
+    async def ready() -> Response:
+        problems = await core.problems()
+        body = {"status": "not ready" if problems else "ready", "problems": problems}
+        headers = {"Retry-After": "2"} if problems else None
+        return JSONResponse(body, status_code=503 if problems else 200, headers=headers)
+
+    @router.get("/services", summary="Health of each backend instance")
+    async def services() -> dict[str, Any]:
+        return {"services": await backends.health()}
+
+    @router.get("/config", summary="What the web app needs")
+    async def config() -> dict[str, Any]:
+        return {
+            "version": livetranslate.__version__,
+            "speech": speech_now(core),
+            "limits": msgspec.to_builtins(core.edge.limits),
+            "upload_max_bytes": core.settings.direct_max_mb * 1024 * 1024,
+            "authentication": bool(core.settings.api_keys),
+            "pool": await pool_status(core),
+        }
+
+    @router.get("/audio/models", summary="Models and devices of all services")
+    async def models() -> dict[str, Any]:
+        return await all_models(core, backends)
+
+    return router

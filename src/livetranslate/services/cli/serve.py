@@ -1,0 +1,43 @@
+"""``livetranslate serve ROLE``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    role: Annotated[
+        Literal["orchestration", "whisper", "translation"], typer.Argument(help="The role.")
+    ],
+    host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port; 3000, 5001 or 5003 if not said, 0 for a free one.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Speech model, name or directory (WHISPER_MODEL).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes of whisper (WORKER_POOL_SIZE).")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="Least level shown (LOG_LEVEL).")] = None,
+) -> None:
+    """Run one role of a distributed installation, until Ctrl-C."""
+    from livetranslate.services.serve import Role, run_role
+
+    run_role(
+        Role(role),
+        port=port,
+        overrides={
+            "host": host,
+            "whisper_model": model,
+            "worker_pool_size": workers,
+            "log_level": log_level,
+        },
+    )

@@ -1,0 +1,169 @@
+"""Orchestration: the front of the platform, on port 3000."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.middleware.cors import CORSMiddleware
+
+import livetranslate
+from livetranslate.domain.errors import InvalidInput, NotFound
+from livetranslate.domain.messages import Service
+from livetranslate.domain.session import EndReason
+from livetranslate.services import problems
+from livetranslate.services.api.backends import Backends
+from livetranslate.services.api.guard import Guard, RequestFigures
+from livetranslate.services.api.health import all_models, health, health_router, speech_now
+from livetranslate.services.api.sessions import sessions_router
+from livetranslate.services.api.status import (
+    connections_router,
+    models_status,
+    pool_status,
+    status_router,
+    workers_status,
+)
+from livetranslate.services.api.upload import upload_router
+from livetranslate.services.api.webapp import add_web
+from livetranslate.services.core import Core
+from livetranslate.services.realtime.socketio_events import OrchestrationEvents
+from livetranslate.services.realtime.subscriptions import Subscriptions
+from livetranslate.services.realtime.websocket import serve_native
+from livetranslate.services.uploads import Uploads
+from livetranslate.storage.history import SessionHistory
+from livetranslate.translation.base import Translator
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+def create_orchestration_app(
+    core: Core, backends: Backends, translator: Translator, *, web: Path | None
+) -> Any:
+    """Return the ASGI application of port 3000.
+
+    Args:
+        core: Sessions of this process.
+        backends: Whisper and translation over HTTP.
+        translator: For texts that clients send on Socket.IO.
+        web: The built web app, or None.
+    """
+    app = FastAPI(title="LiveTranslate", version=livetranslate.__version__)
+    problems.install(app)
+    app.add_middleware(Guard, options=core.edge.options, protects=("/api/", "/dashboard"))
+    app.add_middleware(RequestFigures, metrics=core.metrics, service="orchestration")
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(core.settings.cors_origins),
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["X-Request-ID", "Retry-After"],
+    )
+    subscriptions = Subscriptions(
+        _sources(core, backends), period_s=core.edge.options.service_period_s
+    )
+
+    @app.websocket("/ws")
+    async def native(socket: WebSocket) -> None:
+        await serve_native(core.edge, subscriptions, socket)
+
+    _add_routes(app, core, backends)
+    add_web(app, web)
+    events = OrchestrationEvents(core.edge, subscriptions, translator, _requests(core, backends))
+    return events.server().wrap(app)
+
+
+def _add_routes(app: FastAPI, core: Core, backends: Backends) -> None:
+    settings = core.settings
+    app.include_router(health_router(core, backends))
+    app.include_router(status_router(core))
+    app.include_router(connections_router(core))
+    uploads = Uploads(
+        core.edge,
+        max_bytes=settings.direct_max_mb * 1024 * 1024,
+        wait_s=settings.service_timeout,
+    )
+    app.include_router(upload_router(uploads))
+    if core.database is not None and core.records is not None:
+        app.include_router(
+            sessions_router(SessionHistory(core.database), core.records, end_live=_end_live(core))
+        )
+    _pass_on(app, backends, "/api/whisper", "whisper")
+    _pass_on(app, backends, "/api/translation", "translation")
+    _pass_on(app, backends, "/api/audio", "whisper")
+
+
+def _pass_on(app: FastAPI, backends: Backends, prefix: str, service: str) -> None:
+    @app.api_route(prefix + "/{path:path}", methods=METHODS, include_in_schema=False)
+    async def pass_on(request: Request) -> Response:
+        return await backends.forward(service, prefix, request)
+
+    del pass_on
+
+
+def _end_live(core: Core) -> Callable[[str], Awaitable[None]]:
+    async def end(session_id: str) -> None:
+        """End a session that may be live, before its rows are removed."""
+        try:
+            await core.manager.end(session_id, EndReason.DELETED)
+            await core.manager.delete(session_id)
+        except NotFound:
+            return
+
+    return end
+
+
+def _sources(
+    core: Core, backends: Backends
+) -> dict[Service, Callable[[], Awaitable[dict[str, Any]]]]:
+    """Return what can be subscribed to."""
+
+    async def own_health() -> dict[str, Any]:
+        return {**await health(core, "orchestration"), "services": await backends.health()}
+
+    async def connections() -> dict[str, Any]:
+        return core.edge.connections.describe()
+
+    async def workers() -> dict[str, Any]:
+        return {**await pool_status(core), **await workers_status(core)}
+
+    async def whisper() -> dict[str, Any]:
+        return {"speech": speech_now(core), **await models_status(core)}
+
+    async def translation() -> dict[str, Any]:
+        return await backends.get("translation", "/api/health")
+
+    return {
+        Service.HEALTH: own_health,
+        Service.CONNECTIONS: connections,
+        Service.WORKERS: workers,
+        Service.WHISPER: whisper,
+        Service.TRANSLATION: translation,
+    }
+
+
+def _requests(
+    core: Core, backends: Backends
+) -> dict[str, Callable[[str | None], Awaitable[dict[str, Any]]]]:
+    """Return the actions of ``service_request``."""
+
+    async def get_health(target: str | None) -> dict[str, Any]:
+        if target in (None, "orchestration"):
+            return await health(core, "orchestration")
+        found = [one for one in await backends.health() if one["service"] == target]
+        if not found:
+            raise InvalidInput(
+                "target_service is orchestration, whisper or translation", field="target_service"
+            )
+        return {"instances": found}
+
+    async def get_models(target: str | None) -> dict[str, Any]:
+        del target
+        return await all_models(core, backends)
+
+    async def get_config(target: str | None) -> dict[str, Any]:
+        del target
+        return {"version": livetranslate.__version__, "speech": speech_now(core)}
+
+    return {"health": get_health, "get_models": get_models, "config": get_config}

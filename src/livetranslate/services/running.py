@@ -1,0 +1,218 @@
+"""What all runners share: the apps of each role, their start and their stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import structlog
+import uvloop
+
+from livetranslate.services.api.backends import Backends
+from livetranslate.services.api.webapp import find_web
+from livetranslate.services.core import Core, LocalWorkers, worker_count
+from livetranslate.services.forwarder import Forwarder
+from livetranslate.services.orchestration import create_orchestration_app
+from livetranslate.services.server import HttpServer, run_servers, stop_on_signals
+from livetranslate.services.translation.app import create_translation_app
+from livetranslate.services.whisper import create_whisper_app
+from livetranslate.settings import Settings
+from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
+from livetranslate.translation.service import LocalTranslator
+
+_log = structlog.get_logger(__name__)
+
+OnReady = Callable[[Core | None], Coroutine[Any, Any, None]]
+"""Called once the servers listen, with the process's sessions if it has any."""
+
+
+class Closable(Protocol):
+    """What is closed in the end."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+def backends_of(settings: Settings) -> Backends:
+    """Return the services behind orchestration as the settings name them."""
+    return Backends(
+        {
+            "whisper": settings.whisper_service_url,
+            "translation": settings.translation_service_url,
+        },
+        {
+            "whisper": settings.whisper_health_endpoint,
+            "translation": settings.translation_health_endpoint,
+        },
+        timeout_s=settings.gateway_timeout,
+    )
+
+
+def remote_translator(settings: Settings) -> RemoteTranslator:
+    """Return the translation service as a translator."""
+    urls = tuple(url.partition(";")[0] for url in settings.translation_service_url)
+    return RemoteTranslator(RemoteOptions(urls=urls, timeout_s=settings.service_timeout))
+
+
+async def run_up(
+    settings: Settings,
+    sockets: dict[str, socket.socket],
+    stop: asyncio.Event,
+    on_ready: OnReady,
+) -> None:
+    """Run orchestration, whisper and translation in this process, with local workers.
+
+    Args:
+        settings: With the service addresses of the bound ports.
+        sockets: Bound, by role.
+        stop: Ends it.
+        on_ready: Called once everything listens.
+    """
+    core = Core(settings, keeps_records=True)
+    translator = LocalTranslator(settings.translation_options())
+    backends = backends_of(settings)
+    web = find_web()
+    servers = [
+        _server(
+            create_orchestration_app(core, backends, translator, web=web),
+            sockets["orchestration"],
+            settings,
+            before_stop=core.edge.close,
+        ),
+        _server(create_whisper_app(core), sockets["whisper"], settings),
+        _server(
+            create_translation_app(translator, close_translator=False),
+            sockets["translation"],
+            settings,
+        ),
+    ]
+    # Sessions end before the workers, which still write their last words.
+    async with _open(backends, translator), _workers(core), _sessions(core):
+        await _serve(servers, stop, on_ready, core)
+
+
+async def run_orchestration(
+    settings: Settings, bound: socket.socket, stop: asyncio.Event, on_ready: OnReady
+) -> None:
+    """Run orchestration alone: recognition and translation are behind their ports."""
+    core = Core(settings, keeps_records=True)
+    backends = backends_of(settings)
+    translator = remote_translator(settings)
+    keys = core.edge.options.api_keys
+    forwarder = Forwarder(
+        core.log,
+        core.desk,
+        settings.whisper_service_url[0].partition(";")[0],
+        backends,
+        api_key=keys[0] if keys else None,
+    )
+    app = create_orchestration_app(core, backends, translator, web=find_web())
+    server = _server(app, bound, settings, before_stop=core.edge.close)
+    async with (
+        _open(backends, translator),
+        _in_background(forwarder.run()),
+        _sessions(core),
+    ):
+        await _serve([server], stop, on_ready, core)
+
+
+async def run_whisper(
+    settings: Settings, bound: socket.socket, stop: asyncio.Event, on_ready: OnReady
+) -> None:
+    """Run the whisper service with its own log and workers; it keeps no records."""
+    core = Core(settings, keeps_records=False)
+    server = _server(create_whisper_app(core), bound, settings, before_stop=core.edge.close)
+    async with _workers(core), _sessions(core):
+        await _serve([server], stop, on_ready, core)
+
+
+async def run_translation(
+    settings: Settings, bound: socket.socket, stop: asyncio.Event, on_ready: OnReady
+) -> None:
+    """Run the translation service."""
+    translator = LocalTranslator(settings.translation_options())
+    app = create_translation_app(translator, close_translator=False)
+    async with _open(translator):
+        await _serve([_server(app, bound, settings)], stop, on_ready, None)
+
+
+def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run a role on uvloop until the first Ctrl-C or SIGTERM; a second one ends it at once."""
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        stop_on_signals(stop, on_second=lambda: os._exit(130))
+        await main(stop)
+
+    uvloop.run(serve())
+
+
+def _server(
+    app: Any,
+    bound: socket.socket,
+    settings: Settings,
+    *,
+    before_stop: Callable[[], Awaitable[None]] | None = None,
+) -> HttpServer:
+    ping_s = settings.websocket_heartbeat_interval
+    return HttpServer(app, bound, ping_s=ping_s, before_stop=before_stop)
+
+
+async def _serve(
+    servers: list[HttpServer], stop: asyncio.Event, on_ready: OnReady, core: Core | None
+) -> None:
+    serving = asyncio.create_task(run_servers(servers, stop))
+    telling = asyncio.create_task(on_ready(core))
+    try:
+        await serving
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _sessions(core: Core) -> AsyncGenerator[None]:
+    """Open the sessions' database and upkeep; in the end, end every session in order."""
+    await core.start()
+    try:
+        yield
+    finally:
+        await core.close()
+
+
+@asynccontextmanager
+async def _workers(core: Core) -> AsyncGenerator[None]:
+    """Run local workers."""
+    workers = LocalWorkers(core, worker_count(core.settings))
+    await workers.start()
+    try:
+        yield
+    finally:
+        await workers.close()
+
+
+@asynccontextmanager
+async def _open(*parts: Closable) -> AsyncGenerator[None]:
+    """Close connections and engines in the end."""
+    try:
+        yield
+    finally:
+        for part in parts:
+            await part.close()
+
+
+@asynccontextmanager
+async def _in_background(work: Awaitable[None]) -> AsyncGenerator[None]:
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
