@@ -137,3 +137,12 @@ def _open(file: BinaryIO, field: str) -> InputContainer:
         container.close()
         raise InvalidInput("the file has no audio stream", field=field)
     return container
+
+
+def stated_seconds(path: Path) -> float | None:
+    """Return the duration that a file's header states in seconds, or None; for progress only."""
+    try:
+        with path.open("rb") as file, _open(file, "audio") as container:
+            return None if container.duration is None else container.duration / av.time_base
+    except (OSError, InvalidInput):
+        return None

@@ -20,10 +20,10 @@ import typer
 
 import livetranslate
 from livetranslate.domain.errors import LiveTranslateError
-from livetranslate.services.cli import db, doctor, models, serve, up
+from livetranslate.services.cli import captions, db, doctor, mic, models, serve, up
 from livetranslate.services.cli.output import show_error
 
-COMMANDS: tuple[ModuleType, ...] = (up, serve, models, db, doctor)
+COMMANDS: tuple[ModuleType, ...] = (up, serve, captions, mic, models, db, doctor)
 """Modules of commands, in the order of the help."""
 
 
