@@ -22,11 +22,11 @@ export function EngineInfo({ state }: { readonly state: CaptionsState }) {
       label={
         <span className="engine">
           <small>{running ? "recognised by" : "recognises with"}</small>
-          {engine ?? "no engine"}
+          {engine ?? "chosen at start"}
         </span>
       }
     >
-      <h3>{engine ?? "No engine can be loaded here"}</h3>
+      <h3>{engine ?? "No engine is loaded yet"}</h3>
       {reason && <p className="reason">{reason}</p>}
       <dl className="facts">
         {facts.map(

@@ -19,8 +19,9 @@ const FEED = { chunkS: CHUNK_S, keepS: 1_800, inFlightS: 20 };
 const DEFAULT_CHOICES: Choices = { source: "auto", targets: [], pace: "real_time" };
 /** Chunks of nothing but the meter's floor after which the microphone counts as silent. */
 const SILENT_CHUNKS = 80;
-/** Wait before the platform is asked again while no worker has told its engine yet. */
-const ASK_AGAIN_MS = 2_000;
+/** Waits before the platform is asked again while no worker has told its engine. */
+const ASK_FIRST_MS = 1_000;
+const ASK_LATEST_MS = 30_000;
 const SILENCE_DBFS = FLOOR_DBFS + 1;
 
 /** What the captions page does, apart from how it looks. */
@@ -34,6 +35,7 @@ export class CaptionsController {
   #client: SessionClient | null = null;
   #source: AudioSource | null = null;
   #quietChunks = 0;
+  #askIn = ASK_FIRST_MS;
   #cancelAsking: () => void = () => {};
 
   /** Asks the platform what it can do here; it knows more once an engine is loaded. */
@@ -42,8 +44,9 @@ export class CaptionsController {
       const platform = await loadPlatform();
       this.#set({ platform, ...this.#without("platform") });
       this.#cancelAsking();
-      if (platform.speech === null) {
-        this.#cancelAsking = browserClock.after(ASK_AGAIN_MS, () => void this.load());
+      if (!platform.speech?.engine) {
+        this.#askIn = Math.min(this.#askIn * 1.5, ASK_LATEST_MS);
+        this.#cancelAsking = browserClock.after(this.#askIn, () => void this.load());
       }
     } catch (error) {
       this.#set({ trouble: { kind: "platform", message: messageOf(error) } });

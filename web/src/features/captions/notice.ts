@@ -114,7 +114,7 @@ function ended({ session, transcript }: CaptionsState): Notice | null {
 /** Remedies for errors that keep a session from starting or going on, by code. */
 const HELP: Readonly<Record<string, string>> = {
   unsupported_language: "Choose another language below and start again.",
-  model_unavailable: "`livetranslate doctor` shows what is missing and the command that mends it.",
+  model_unavailable: "In a terminal, livetranslate doctor shows what is missing and the command that mends it.",
   session_busy: "Another window feeds this session now. Start a new one here.",
   unauthorized: "This server asks for credentials; open the page with a valid login.",
   closed_4401: "This server asks for credentials; open the page with a valid login.",
