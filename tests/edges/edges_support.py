@@ -39,7 +39,7 @@ CHUNKS_A_SEGMENT = 4
 
 
 class ScriptedWorker:
-    """Claims sessions and writes one word a chunk: ``w<first sample value>``, final every fourth."""
+    """Claims sessions; writes one word a chunk: ``w<first sample value>``, final every fourth."""
 
     def __init__(self, log: SessionLog, worker_id: str = "scripted") -> None:
         self.log = log
