@@ -18,8 +18,8 @@ from livetranslate.services.running import run, run_up
 from livetranslate.services.server import bind, port_of
 from livetranslate.settings import Settings, load_settings
 
-DEFAULTS: dict[str, object] = {"worker_pool_size": "auto"}
-"""Where ``up`` differs from a distributed installation."""
+DEFAULTS: dict[str, object] = {"worker_pool_size": "auto", "max_sessions_per_worker": 40}
+"""Where ``up`` differs: one worker a device, with the room of the four of a distributed pool."""
 LOOK_S = 0.2
 """How often it is looked whether a worker has told its engine."""
 

@@ -133,10 +133,9 @@ class Worker:
         """Load what ``auto`` means here, so that the first session finds it ready."""
         try:
             with await self._models.acquire() as lease:
-                self._default = (lease.candidate.engine, lease.candidate.reason)
-                _log.info(
-                    "engine ready", engine=lease.candidate.engine, model=lease.candidate.model
-                )
+                self._default_engine = lease.candidate.engine
+                self._default_reason = lease.candidate.reason
+                _log.info("engine ready", engine=self._default_engine, reason=self._default_reason)
         except LiveTranslateError as error:
             self._default_reason = error.message
             _log.error("no speech engine", reason=error.message)
