@@ -22,7 +22,7 @@ export function EngineInfo({ state }: { readonly state: CaptionsState }) {
       label={
         <span className="engine">
           <small>{running ? "recognised by" : "recognises with"}</small>
-          {engine ?? "chosen at start"}
+          {engine ?? "not loaded yet"}
         </span>
       }
     >
