@@ -71,9 +71,7 @@ async def test_a_ctranslate2_model_of_our_own_making(start: Start, tmp_path: Pat
     directory.parent.mkdir(parents=True)
     make_marian(directory)
     platform = start(MODEL_DIR=str(models))
-    captions = await stream(
-        platform.websocket, recording("en_25").audio, CONFIG, real_time=False
-    )
+    captions = await stream(platform.websocket, recording("en_25").audio, CONFIG, real_time=False)
     [translation] = captions.translations("es")
     assert translation.engine == "ctranslate2"
     assert "encuentro" in translation.translated_text
