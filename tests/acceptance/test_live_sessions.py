@@ -142,7 +142,7 @@ async def test_nobody_speaks_and_nothing_is_written(installation: Installation, 
     ("config", "field", "word"),
     [
         (SessionConfig(language="xx"), "config.language", "language"),
-        (SessionConfig(model="no-such-model"), "model", "livetranslate models download"),
+        (SessionConfig(model="no-such-model"), "config.model", "livetranslate models download"),
         (SessionConfig(engine="no-such-engine"), "config.engine", "pocketsphinx"),
     ],
     ids=["language", "model", "engine"],
