@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import soxr
 from playwright.sync_api import Browser, Page, expect
 from tests.support.cuttable_proxy import CuttableProxy
 from tests.support.sound import container
@@ -95,12 +96,12 @@ def test_a_file_at_real_time_becomes_captions_to_the_last_word(page: Page, port:
 def test_the_microphone_becomes_captions(launch: Callable[..., Browser], port: int, tmp_path: Path):
     spoken = recording("en_00")
     file = tmp_path / "speech.wav"
-    file.write_bytes(container(spoken.audio, "wav"))
+    file.write_bytes(container(soxr.resample(spoken.audio, 16_000, 48_000), "wav", rate=48_000))
     browser = launch(f"--use-file-for-fake-audio-capture={file}%noloop")
     try:
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
-        page.get_by_role("button", name="Start").click()
+        page.get_by_role("button", name="Start", exact=True).click()
         last = words(spoken.text)[-1]
         expect(page.get_by_role("region", name="Captions")).to_contain_text(last, timeout=40_000)
         page.get_by_role("button", name="Stop").click()

@@ -5,6 +5,17 @@ import type { AudioSource, SourceHandlers } from "./source";
 /** How long the audio thread may take to hand over its last samples, in milliseconds. */
 const STOP_TIMEOUT_MS = 500;
 
+/**
+ * Sound as it is: what browsers do to make calls pleasant gates quiet speech and bends the rest,
+ * which recognisers take badly. The level is still adjusted, for quiet microphones.
+ */
+const RAW: MediaTrackConstraints = {
+  channelCount: 1,
+  echoCancellation: false,
+  noiseSuppression: false,
+  autoGainControl: true,
+};
+
 /** The page was not loaded in a way that lets browsers give it a microphone. */
 export class InsecurePage extends Error {}
 
@@ -16,7 +27,7 @@ export class InsecurePage extends Error {}
  */
 export async function openMicrophone(handlers: SourceHandlers): Promise<AudioSource> {
   if (!window.isSecureContext || !("mediaDevices" in navigator)) throw new InsecurePage();
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: RAW });
   const context = new AudioContext();
   try {
     await context.audioWorklet.addModule(workletUrl);

@@ -1,9 +1,9 @@
 import type { Samples } from "./format";
 
 /** Zero crossings of the sinc on each side; more make the filter steeper. */
-const CROSSINGS = 24;
-/** Share of the lower band that passes; the rest is the filter's slope. */
-const PASSBAND = 0.92;
+const CROSSINGS = 64;
+/** Share of the lower band that passes, sibilants included; the rest is the filter's slope. */
+const PASSBAND = 0.97;
 /** Table entries between two input samples. */
 const RESOLUTION = 512;
 

@@ -276,6 +276,7 @@ describe("limits", () => {
     expect(stretch.client.status.lostS).toBeCloseTo(0.5);
     stretch.reconnect();
     expect(stretch.arrived).toEqual(numbers(25).slice(5));
+    expect([...stretch.platform.sessions.keys()]).toEqual(["s0", "s1"]);
   });
 
   it("can be abandoned while the server is away", () => {
