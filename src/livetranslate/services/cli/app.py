@@ -20,10 +20,19 @@ import typer
 
 import livetranslate
 from livetranslate.domain.errors import LiveTranslateError
-from livetranslate.services.cli import captions, db, doctor, mic, models, serve, up
+from livetranslate.services.cli import captions, db, doctor, mic, models, serve, transcribe, up
 from livetranslate.services.cli.output import show_error
 
-COMMANDS: tuple[ModuleType, ...] = (up, serve, captions, mic, models, db, doctor)
+COMMANDS: tuple[ModuleType, ...] = (
+    up,
+    serve,
+    captions,
+    mic,
+    transcribe,
+    models,
+    db,
+    doctor,
+)
 """Modules of commands, in the order of the help."""
 
 
