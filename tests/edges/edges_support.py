@@ -34,6 +34,7 @@ from livetranslate.sessions.log.base import (
     SessionLog,
     UpdateEntry,
 )
+from livetranslate.sessions.work import WorkerReport
 
 CHUNKS_A_SEGMENT = 4
 
@@ -47,6 +48,22 @@ class ScriptedWorker:
         self.working = asyncio.Event()
         self.working.set()
         self.tasks: set[asyncio.Task[None]] = set()
+
+    def report(self) -> WorkerReport:
+        return WorkerReport(
+            worker_id=self.worker_id,
+            pid=1,
+            host="here",
+            ready=True,
+            sessions=(),
+            buffered_s=(),
+            models=(),
+            memory_bytes=1,
+            cpu_percent=0.0,
+            default_engine="scripted",
+            default_reason="the tests want it",
+            device="none",
+        )
 
     async def run(self) -> None:
         try:

@@ -80,6 +80,8 @@ class Forwarder:
         self._client: Any = socketio.AsyncClient(reconnection=False)
         self._client.on("*", self._receive)
         self._connected = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._sessions: dict[str, asyncio.Queue[SessionEvent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -107,10 +109,27 @@ class Forwarder:
             LiveTranslateError: The instance's own error.
         """
         await self._connected.wait()
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+        def on_answer(answer: dict[str, Any]) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        losing = asyncio.create_task(self._lost.wait())
         try:
-            answer: dict[str, Any] = await self._client.call(event, data, timeout=CALL_TIMEOUT_S)
+            # A message with binary data is several packets, which must not mix with another's.
+            async with self._sending:
+                await self._client.emit(event, data, callback=on_answer)
+            await asyncio.wait(
+                {answered, losing}, timeout=CALL_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+            )
         except SocketIOError as error:
             raise BackendUnavailable(f"the whisper service does not answer: {error}") from error
+        finally:
+            losing.cancel()
+        if not answered.done():
+            raise BackendUnavailable("the whisper service did not answer")
+        answer = answered.result()
         failure = answer.get("error")
         if failure is None:
             return answer
@@ -128,9 +147,11 @@ class Forwarder:
                 _log.info("whisper_unreachable", url=self._url, reason=str(error))
                 await asyncio.sleep(RECONNECT_S)
                 continue
+            self._lost.clear()
             self._connected.set()
             await self._client.wait()
             self._connected.clear()
+            self._lost.set()
             _log.warning("whisper_lost", url=self._url)
 
     async def _claim_for_ever(self) -> None:
@@ -183,4 +204,6 @@ class Forwarder:
                     await self._desk.report(report)
             except (LiveTranslateError, KeyError) as error:
                 _log.debug("no_reports", reason=str(error))
+                await asyncio.sleep(RECONNECT_S)
+                continue
             await asyncio.sleep(REPORT_S)

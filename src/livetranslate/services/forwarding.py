@@ -144,12 +144,12 @@ class ForwardedSession:
         """Open or resume the session at the instance and send what it has not confirmed."""
         position = self._kept
         first_missing = self._generation.first_seq + await self._open()
-        while True:
+        while not self._ending:
             for entry in await self._source.read_entries(self.session_id, position, wait_s=5.0):
                 position = entry.position
-                known = isinstance(entry, AudioEntry) and entry.chunk.seq < first_missing
-                if not known and not self._ending:
+                if not (isinstance(entry, AudioEntry) and entry.chunk.seq < first_missing):
                     await self._send_entry(entry)
+        await asyncio.Event().wait()
 
     async def _open(self) -> int:
         """Return the chunk that the instance expects next."""
@@ -188,6 +188,7 @@ class ForwardedSession:
         else:
             self._end_reason = entry.reason
             await self._instance.call("end_session", named)
+            self._ending = True
 
     async def _send_audio(self, entry: AudioEntry, named: dict[str, Any]) -> None:
         message = named | {

@@ -51,6 +51,7 @@ def backends_of(settings: Settings) -> Backends:
             "translation": settings.translation_health_endpoint,
         },
         timeout_s=settings.gateway_timeout,
+        api_key=settings.api_keys[0].get_secret_value() if settings.api_keys else None,
     )
 
 

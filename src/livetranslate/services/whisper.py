@@ -30,7 +30,7 @@ from livetranslate.sessions.work import JobKind, ModelJob, TranscribeJob
 
 JOB_TIMEOUT_S = 3600.0
 """Longest time of one transcription or model job."""
-PROTECTED = ("/models", "/transcribe", "/sessions", "/device")
+PROTECTED = ("/models", "/transcribe", "/sessions", "/device", "/workers")
 
 
 def create_whisper_app(core: Core) -> Any:
@@ -66,6 +66,10 @@ def _add_descriptions(app: FastAPI, core: Core) -> None:
                 for one in reports
             ],
         }
+
+    @app.get("/workers", summary="The newest report of every worker, for orchestration")
+    async def workers() -> Response:
+        return _json({"reports": [known.report for known in core.desk.reports()]})
 
     @app.get("/sessions", summary="Live sessions")
     async def sessions() -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Backends:
         urls: Base addresses of each service's instances, by service.
         health_paths: Where each service tells its health.
         timeout_s: For connecting, and between two pieces of an answer.
+        api_key: For requests of our own, where services ask for one.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Backends:
         health_paths: dict[str, str],
         *,
         timeout_s: float,
+        api_key: str | None = None,
     ) -> None:
+        self._headers = {"X-API-Key": api_key} if api_key else {}
         self._urls = {
             name: [url.partition(";")[0].rstrip("/") for url in each] for name, each in urls.items()
         }
@@ -75,7 +78,9 @@ class Backends:
         failure = ""
         for url in self._urls[service]:
             try:
-                async with self._client().get(url + path, timeout=timeout) as response:
+                async with self._client().get(
+                    url + path, timeout=timeout, headers=self._headers
+                ) as response:
                     if response.status < 500:
                         return await response.json()
                     failure = f"answered {response.status}"
@@ -147,7 +152,9 @@ class Backends:
         try:
             timeout = aiohttp.ClientTimeout(total=HEALTH_TIMEOUT_S)
             address = url + self._health_paths[service]
-            async with self._client().get(address, timeout=timeout) as response:
+            async with self._client().get(
+                address, timeout=timeout, headers=self._headers
+            ) as response:
                 body: dict[str, Any] = await response.json()
                 found["status"] = "healthy" if response.status < 400 else "unhealthy"
                 found["details"] = body

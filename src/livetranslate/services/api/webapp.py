@@ -47,6 +47,8 @@ def add_web(app: FastAPI, folder: Path | None) -> None:
         if path.startswith(RESERVED):
             raise unknown_path("/" + path)
         if folder is None:
+            if Path(path).suffix:
+                raise unknown_path("/" + path)
             return HTMLResponse(NOT_BUILT)
         file = (folder / path).resolve()
         if path and file.is_file() and file.is_relative_to(folder.resolve()):

@@ -165,6 +165,7 @@ class Hub:
         """Replay the log to a listener until it meets the feed, then join it there."""
         while not listener.done:
             feed = self._feeds.get(listener.session_id)
+            met_at = feed.position if feed is not None else None
             if feed is not None and listener.position >= feed.position:
                 feed.listeners.add(listener)
                 return
@@ -182,9 +183,14 @@ class Hub:
             for event in events:
                 await listener.room()
                 listener.push(Frame.of_event(event))
-            if not events and not listener.done and listener.session_id not in self._feeds:
+            if events or listener.done or self._feeds.get(listener.session_id) is not feed:
+                continue
+            if feed is None:
                 self._start(listener)
                 return
+            if feed.position == met_at:
+                # What lies between was superseded and dropped.
+                listener.position = feed.position
 
     def _start(self, listener: Listener) -> None:
         feed = _Feed(listener.session_id, listener.position)
