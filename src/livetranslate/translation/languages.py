@@ -52,6 +52,10 @@ _MACRO = {"ara": "ar", "aze": "az", "fas": "fa", "hbs": "sh", "lav": "lv", "mlg"
 _FROM_THREE = {flores[:3]: code for code, flores, _ in _TABLE} | _MACRO
 
 
+_VARIANTS = {"sh-BS": "bs", "sh-HR": "hr", "sh-SR": "sr"}
+"""Apertium's variants of Serbo-Croatian are languages with codes of their own."""
+
+
 def normalize(code: str) -> str:
     """Return a code in the form ``xx`` or ``xx-YY``: ISO 639-1 where one exists, then a region.
 
@@ -62,7 +66,8 @@ def normalize(code: str) -> str:
     language = _FROM_THREE.get(language, language)
     if not rest:
         return language
-    return f"{language}-{rest.upper() if len(rest) == 2 else rest}"
+    full = f"{language}-{rest.upper() if len(rest) == 2 else rest}"
+    return _VARIANTS.get(full, full)
 
 
 def base_language(code: str) -> str:
