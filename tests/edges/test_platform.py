@@ -10,9 +10,9 @@ import wave
 import aiohttp
 import pytest
 import socketio
-from conftest import platform_running
 from edges_support import chunk
 
+from conftest import platform_running
 from livetranslate.sessions.log.base import LogOptions
 
 
@@ -38,7 +38,7 @@ def form(audio: bytes, **fields: str) -> aiohttp.FormData:
 async def eventually(platform, path: str, name: str, value: object) -> dict:
     """Return what a path tells once a field has this value; the database is written behind."""
     async with asyncio.timeout(5):
-        while (found := await platform.get(path))[name] != value:
+        while (found := await platform.get(path))[name] != value:  # noqa: ASYNC110 - over HTTP there is no event
             await asyncio.sleep(0.02)
     return found
 

@@ -22,13 +22,10 @@ from livetranslate.domain.errors import (
 )
 from livetranslate.domain.events import SessionStarted
 from livetranslate.domain.messages import (
-    AudioAck,
     ConnectionMessage,
-    ErrorMessage,
     SessionJoined,
     SessionLeft,
     SessionResumed,
-    SlowDown,
 )
 from livetranslate.domain.session import (
     AppliedConfig,
@@ -36,9 +33,10 @@ from livetranslate.domain.session import (
     EndReason,
     SessionConfig,
 )
+from livetranslate.services.realtime.acks import Acks
 from livetranslate.services.realtime.connections import Connection
 from livetranslate.services.realtime.edge import Edge
-from livetranslate.services.realtime.frames import Frame
+from livetranslate.services.realtime.frames import Frame, error_message
 from livetranslate.services.realtime.hub import Listener
 from livetranslate.services.realtime.intake import Intake
 from livetranslate.services.realtime.outbox import Outbox
@@ -46,8 +44,6 @@ from livetranslate.sessions.log.base import Appended, SessionState
 
 KEEP_ALIVE_S = 10.0
 """A listener's activity is noted in the log at most this often."""
-SLOW_DOWN_S = 1.0
-"""A feeder is asked to slow down at most this often."""
 START_PAGE = 64
 """Events at the begin of a session among which its ``session_started`` is."""
 
@@ -70,7 +66,7 @@ class SessionClient:
         self.outbox = outbox
         self.fed: dict[str, Intake] = {}
         self.listeners: dict[str, Listener] = {}
-        self._acks: dict[str, _Acks] = {}
+        self._acks: dict[str, Acks] = {}
         self._kept_alive_at = 0.0
 
     def send(self, message: ConnectionMessage) -> None:
@@ -229,7 +225,7 @@ class SessionClient:
         intake = self._edge.intakes.open(state.session_id, state.config, state.next_seq)
         self.fed[state.session_id] = intake
         self._edge.fed.add(state.session_id)
-        self._acks[state.session_id] = _Acks(self.outbox, state.session_id, self._edge)
+        self._acks[state.session_id] = Acks(self.outbox, state.session_id, self._edge)
         self.connection.feeds = state.session_id
 
     def _intake(self, session_id: str) -> Intake:
@@ -289,77 +285,3 @@ class SessionClient:
         return msgspec.structs.replace(
             applied, config=state.config, worker_id=state.worker_id or applied.worker_id
         )
-
-
-class _Acks:
-    """Acknowledgements of one fed session: prompt, but several within a short time told as one."""
-
-    def __init__(self, outbox: Outbox, session_id: str, edge: Edge) -> None:
-        self._outbox = outbox
-        self._session_id = session_id
-        self._options = edge.options
-        self._loop = asyncio.get_running_loop()
-        self._sent_at = float("-inf")
-        self._slowed_at = float("-inf")
-        self._due: asyncio.TimerHandle | None = None
-        self._newest: Appended | None = None
-
-    def note(self, appended: Appended) -> None:
-        """Acknowledge, now or together with what comes soon."""
-        self._newest = appended
-        now = self._loop.time()
-        wait = self._sent_at + self._options.ack_interval_s - now
-        if wait <= 0:
-            self.flush()
-        elif self._due is None:
-            self._due = self._loop.call_later(wait, self.flush)
-        over = appended.buffered_s - self._options.slow_down_s
-        if over > 0 and now - self._slowed_at >= SLOW_DOWN_S:
-            self._slowed_at = now
-            self._put(
-                SlowDown(
-                    session_id=self._session_id,
-                    retry_after_s=round(min(max(over, 0.5), 30.0), 2),
-                    buffered_s=appended.buffered_s,
-                )
-            )
-
-    def flush(self) -> None:
-        """Acknowledge what is still to be told."""
-        self.close()
-        if self._newest is None:
-            return
-        newest, self._newest = self._newest, None
-        self._sent_at = self._loop.time()
-        self._put(
-            AudioAck(
-                session_id=self._session_id,
-                seq=newest.seq,
-                buffered_s=round(newest.buffered_s, 3),
-            )
-        )
-
-    def close(self) -> None:
-        """Tell nothing more."""
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
-
-    def _put(self, message: AudioAck | SlowDown) -> None:
-        key = (self._session_id, type(message).__name__)
-        self._outbox.put(Frame(message, key=key, replaceable=True))
-
-
-def error_message(
-    error: LiveTranslateError, *, session_id: str | None = None, fatal: bool = False
-) -> ErrorMessage:
-    """Return the message that tells an error to a client."""
-    return ErrorMessage(
-        code=error.code,
-        message=error.message,
-        fatal=fatal,
-        field=error.field,
-        retry_after_s=error.retry_after_s,
-        session_id=session_id,
-        expected_seq=error.expected_seq if isinstance(error, SequenceGap) else None,
-    )

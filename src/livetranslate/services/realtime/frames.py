@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from livetranslate.domain import wire
+from livetranslate.domain.errors import LiveTranslateError, SequenceGap
 from livetranslate.domain.events import SessionEvent, is_preview, preview_key
+from livetranslate.domain.messages import ErrorMessage
 
 
 class Frame:
@@ -67,3 +69,18 @@ class Frame:
         if self._data is None:
             self._data = msgspec.json.decode(self.text, type=dict[str, Any])
         return self._data
+
+
+def error_message(
+    error: LiveTranslateError, *, session_id: str | None = None, fatal: bool = False
+) -> ErrorMessage:
+    """Return the message that tells an error to a client."""
+    return ErrorMessage(
+        code=error.code,
+        message=error.message,
+        fatal=fatal,
+        field=error.field,
+        retry_after_s=error.retry_after_s,
+        session_id=session_id,
+        expected_seq=error.expected_seq if isinstance(error, SequenceGap) else None,
+    )

@@ -22,10 +22,11 @@ from livetranslate.domain.errors import (
     Overloaded,
 )
 from livetranslate.domain.messages import ErrorMessage
-from livetranslate.services.realtime.client import SessionClient, error_message
+from livetranslate.services.realtime.client import SessionClient
 from livetranslate.services.realtime.connections import Connection, Protocol
 from livetranslate.services.realtime.credentials import check_key, check_origin, header_key
 from livetranslate.services.realtime.edge import Edge
+from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
 from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
 from livetranslate.services.realtime.outbox import Outbox

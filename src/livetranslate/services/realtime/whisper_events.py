@@ -16,13 +16,14 @@ from livetranslate.domain.errors import (
     LiveTranslateError,
     Unauthorized,
 )
-from livetranslate.services.realtime.client import SessionClient, error_message
+from livetranslate.services.realtime.client import SessionClient
 from livetranslate.services.realtime.connections import Protocol
 from livetranslate.services.realtime.credentials import check_key, header_key
 from livetranslate.services.realtime.edge import Edge
+from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
+from livetranslate.services.realtime.socket import CloseCode, Goodbye, Wire, admit
 from livetranslate.services.realtime.socketio_edge import SocketIoClient, SocketIoEdge
-from livetranslate.services.realtime.websocket import CloseCode, Goodbye, Wire, admit
 
 Action = Callable[[LooseClient, dict[str, Any]], Awaitable[dict[str, Any]]]
 
