@@ -77,7 +77,7 @@ class Forwarder:
         self._api_key = api_key
         self._worker_id = f"forwarder {url}"
         # Socket.IO's own classes carry no types.
-        self._client: Any = socketio.AsyncClient(reconnection=False)
+        self._client: Any = socketio.AsyncClient(reconnection=False, handle_sigint=False)
         self._client.on("*", self._receive)
         self._connected = asyncio.Event()
         self._lost = asyncio.Event()
@@ -140,13 +140,17 @@ class Forwarder:
 
     async def _stay_connected(self) -> None:
         headers = {"X-API-Key": self._api_key} if self._api_key else {}
+        reached = True
         while True:
             try:
                 await self._client.connect(self._url, headers=headers, transports=["websocket"])
             except SocketIOError as error:
-                _log.info("whisper_unreachable", url=self._url, reason=str(error))
+                if reached:
+                    _log.warning("whisper_unreachable", url=self._url, reason=str(error))
+                reached = False
                 await asyncio.sleep(RECONNECT_S)
                 continue
+            reached = True
             self._lost.clear()
             self._connected.set()
             await self._client.wait()
