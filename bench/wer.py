@@ -1,145 +1,82 @@
-"""Word error rates of a loaded engine: live, as sessions use it, and offline.
-
-Rates are micro-averaged over all recordings after Whisper's English normaliser, by jiwer. The
-recordings are read from a folder with a ``manifest.json`` (file, text, language).
-"""
+"""Word error rates: live sessions against whole files, by the same model."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from pathlib import Path
+from collections import defaultdict
 
-import jiwer
-import msgspec
-import numpy as np
-from whisper_normalizer.english import EnglishTextNormalizer
+from faster_whisper import WhisperModel
 
-from livetranslate.asr.decoders import make_decoder
-from livetranslate.asr.engine import Samples
-from livetranslate.asr.files import FileOptions, recognise_file
-from livetranslate.asr.manager import ModelLease
-from livetranslate.asr.streaming import StreamingOptions, StreamingRecogniser
-from livetranslate.audio.files import decode_file
-from livetranslate.domain.audio import SAMPLE_RATE
-from livetranslate.domain.session import PolicyName, SessionConfig
+from bench.corpus import Recording, recordings
+from bench.machine import describe
+from bench.options import BenchOptions
+from bench.recognise import leased, stream, whole
+from bench.report import Report, Row, row
+from bench.scoring import errors
 
-CHUNK = 1600
-"""Samples a chunk: 0.1 s, as clients send them."""
+LONGEST_S = 300.0
+Pairs = dict[str, list[tuple[str, str, str]]]
 
 
-class Recording(msgspec.Struct, frozen=True):
-    """A recording of a manifest."""
-
-    file: str
-    text: str
-    language: str
-
-
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What was made of one recording.
-
-    Attributes:
-        file: Name of the recording.
-        wer: Its own word error rate.
-        text: What was recognised.
-        rtf: CPU seconds over audio seconds.
-    """
-
-    file: str
-    wer: float
-    text: str
-    rtf: float
-
-
-class WerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Rates over a folder.
-
-    Attributes:
-        mode: ``live`` or ``offline``.
-        wer: Word error rate over all words.
-        rtf: CPU seconds over audio seconds, all recordings.
-        recordings: One by one.
-    """
-
-    mode: str
-    wer: float
-    rtf: float
-    recordings: tuple[Heard, ...]
-
-
-async def measure(
-    lease: ModelLease,
-    folder: Path,
-    *,
-    live: bool,
-    policy: PolicyName = PolicyName.LOCAL_AGREEMENT,
-    options: StreamingOptions | None = None,
-) -> WerReport:
-    """Return the rates of the English recordings in ``folder``.
-
-    Args:
-        lease: The model.
-        folder: With ``manifest.json``.
-        live: Chunk by chunk through the streaming recogniser, else as whole files.
-        policy: Streaming policy, for ``live``.
-        options: How live audio is cut into steps; None for the platform's own.
-    """
-    options = options or StreamingOptions()
-    normalise = EnglishTextNormalizer()
-    references: list[str] = []
-    hypotheses: list[str] = []
-    heard: list[Heard] = []
-    audio_s = spent_s = 0.0
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for recording in msgspec.convert(manifest, list[Recording]):
-        if recording.language != "en":
-            continue
-        audio = decode_file(folder / recording.file)
-        begin = time.process_time()
-        text = await (_live(audio, lease, policy, options) if live else _offline(audio, lease))
-        took_s = time.process_time() - begin
-        references.append(normalise(recording.text))
-        hypotheses.append(normalise(text))
-        duration_s = len(audio) / SAMPLE_RATE
-        audio_s, spent_s = audio_s + duration_s, spent_s + took_s
-        wer = jiwer.wer(references[-1], hypotheses[-1])
-        heard.append(
-            Heard(file=recording.file, wer=wer, text=text, rtf=round(took_s / duration_s, 3))
-        )
-    return WerReport(
-        mode="live" if live else "offline",
-        wer=jiwer.wer(references, hypotheses),
-        rtf=spent_s / audio_s,
-        recordings=tuple(heard),
+def run(options: BenchOptions) -> Report:
+    """Measure; decoding is deterministic, so once is enough."""
+    machine = describe()
+    parts = recordings(options.speech, most_s=LONGEST_S)
+    live, file, languages, engine = asyncio.run(_ours(options, parts))
+    parts = [part for part in parts if part.entry.language in languages]
+    peer = _peer(options, parts) if engine == "faster-whisper" else {}
+    rows: list[Row] = []
+    for language in sorted(live):
+        ours, offline = errors(live[language]), errors(file[language])
+        rows.append(row(f"live, {language}: WER", "%", [100 * ours.wer], [100 * offline.wer]))
+        rows.append(row(f"live, {language}: CER", "%", [100 * ours.cer], [100 * offline.cer]))
+        points = 100 * (ours.wer - offline.wer)
+        rows.append(row(f"live, {language}: more WER than the file's", "points", [points]))
+        if language in peer:
+            theirs = 100 * errors(peer[language]).wer
+            rows.append(row(f"file, {language}: WER; faster-whisper", "%",
+                            [100 * offline.wer], [theirs]))  # fmt: skip
+    seconds = sum(part.seconds for part in parts)
+    return Report(
+        name="wer",
+        target="live WER within 2 points of the file's (aim 1); PocketSphinx on people ≤ 45 %",
+        baseline="the whole file by the same model; in the last rows faster-whisper's transcribe",
+        rows=rows,
+        notes=[
+            f"Engine {engine}; {len(parts)} recordings, {seconds:.0f} s.",
+            "Live: the steps of a session that is never behind. Micro-averaged, Whisper's "
+            "normaliser. faster-whisper: beam 5, each recording in one go.",
+        ],
+        machine=machine,
     )
 
 
-async def _live(
-    audio: Samples, lease: ModelLease, policy: PolicyName, options: StreamingOptions
-) -> str:
-    config = SessionConfig(language="en", policy=policy)
-    recogniser = StreamingRecogniser(config, lease.engine.capabilities, options)
-    decoder = make_decoder(lease)
-    finals: dict[str, str] = {}
-
-    async def catch_up() -> None:
-        while (step := recogniser.next_step()) is not None:
-            for segment in recogniser.apply(step, await decoder.decode(step, config)):
-                finals[segment.segment_id] = segment.text
-
-    pcm = np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16)
-    for start in range(0, len(pcm), CHUNK):
-        recogniser.accept(pcm[start : start + CHUNK])
-        await catch_up()
-    recogniser.finish()
-    await catch_up()
-    return " ".join(finals.values())
+async def _ours(
+    options: BenchOptions, parts: list[Recording]
+) -> tuple[Pairs, Pairs, tuple[str, ...], str]:
+    live: Pairs = defaultdict(list)
+    file: Pairs = defaultdict(list)
+    async with leased(options) as lease:
+        languages = lease.engine.capabilities.languages
+        for part in parts:
+            language, text = part.entry.language, part.entry.text
+            if language not in languages:
+                continue
+            heard = (await stream(lease, part.pcm, language)).text
+            live[language].append((language, text, heard))
+            read = await whole(lease, part.audio, language)
+            file[language].append((language, text, read))
+        return live, file, languages, lease.engine.info.engine
 
 
-async def _offline(audio: Samples, lease: ModelLease) -> str:
-    found = await recognise_file(
-        audio, lease, FileOptions(language="en"), clock=asyncio.get_running_loop().time
+def _peer(options: BenchOptions, parts: list[Recording]) -> Pairs:
+    model = WhisperModel(
+        str(options.model), device="cpu", compute_type="int8", cpu_threads=options.threads
     )
-    return found.text
+    found: Pairs = defaultdict(list)
+    for part in parts:
+        language = part.entry.language
+        segments, _ = model.transcribe(part.audio, language=language, beam_size=5)
+        text = " ".join(segment.text for segment in segments)
+        found[language].append((language, part.entry.text, text))
+    return found

@@ -20,6 +20,7 @@ from livetranslate.asr.engine import (
     Capabilities,
     EngineInfo,
     EngineStream,
+    Samples,
     WindowRequest,
 )
 from livetranslate.asr.whisper.features import batch_features
@@ -135,12 +136,18 @@ class WhisperEngine:
         """Free the model's memory."""
         self._model.unload_model()
 
+    def encode(self, windows: Sequence[Samples]) -> tuple[ctranslate2.StorageView, list[int]]:
+        """Run the encoder over windows in one call, padded to the longest and no further.
+
+        Returns:
+            Its output, shape (windows, positions, width), and the mel frames of audio of each.
+        """
+        features, frames = batch_features(self._extractor, windows, self._options.min_window_s)
+        return self._model.encode(ctranslate2.StorageView.from_array(features)), frames
+
     def decode(self, requests: Sequence[WindowRequest]) -> list[Hypothesis]:
         """Encode all windows in one call, then decode and align those alike together."""
-        features, frames = batch_features(
-            self._extractor, [request.audio for request in requests], self._options.min_window_s
-        )
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(features), to_cpu=False)
+        encoded, frames = self.encode([request.audio for request in requests])
         prepared = self._prepare(requests, encoded)
         results: list[Hypothesis | None] = [None] * len(requests)
         groups: dict[tuple[object, ...], list[int]] = {}

@@ -76,7 +76,7 @@ class _Sink:
     def __init__(
         self, form: FormatName, folder: Path | None, *, json: bool, headings: bool
     ) -> None:
-        self._form = form
+        self._form: FormatName = form
         self._folder = folder
         self._json = json
         self._headings = headings

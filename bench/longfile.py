@@ -1,0 +1,103 @@
+"""Target 13: a long file, cut at pauses and batched, against faster-whisper's sequential decoding."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+from faster_whisper import WhisperModel
+
+from livetranslate.asr.files import FileOptions, find_speech, pack, recognise_file
+from livetranslate.asr.manager import ModelLease
+from livetranslate.asr.vad import VadOptions
+from livetranslate.domain.audio import SAMPLE_RATE
+
+from bench.corpus import Recording, joined, recordings
+from bench.machine import describe
+from bench.options import BenchOptions
+from bench.recognise import leased
+from bench.report import Report, Row, figure, interleaved, times_faster
+from bench.scoring import errors
+
+SECONDS = 180.0
+
+
+class Done(msgspec.Struct, frozen=True):
+    """One transcription: seconds it took, and its text."""
+
+    seconds: float
+    text: str
+
+
+def run(options: BenchOptions) -> Report:
+    """Measure."""
+    machine = describe()
+    long = joined(recordings(options.speech, language="en"), options.seconds or SECONDS)
+    peer = WhisperModel(
+        str(options.model), device="cpu", compute_type="int8", cpu_threads=options.threads
+    )
+    times = asyncio.run(_measure(options, long, peer))
+    texts = {name: errors([("en", long.entry.text, done[0].text)]) for name, done in times.items()}
+    seconds = {name: [one.seconds for one in done] for name, done in times.items()}
+    rows = [
+        _row(name, seconds["ours"], seconds[name]) for name in seconds if name != "ours"
+    ]
+    return Report(
+        name="longfile",
+        target="batched ≥ 2 × on the CPU at the same WER",
+        baseline="faster-whisper's transcribe, one window after another, same model and threads",
+        rows=rows,
+        notes=[
+            f"{long.seconds:.0f} s of audio, {options.threads} threads.",
+            *(f"WER, {name}: {found.wer:.1%} (CER {found.cer:.1%})."
+              for name, found in texts.items()),
+            "Ours gives word times. «At our pauses» has the windows of ours as clip_timestamps; "
+            "«as it is» has faster-whisper's own windows of 30 s and its defaults.",
+        ],
+        machine=machine,
+    )  # fmt: skip
+
+
+def _row(name: str, ours: list[float], theirs: list[float]) -> Row:
+    return times_faster(name, "s", ours, theirs)
+
+
+async def _measure(
+    options: BenchOptions, long: Recording, peer: WhisperModel
+) -> dict[str, list[Done]]:
+    loop = asyncio.get_running_loop()
+    async with leased(options) as lease:
+        contenders: dict[str, Callable[[], Done]] = {
+            "ours": lambda: _ours(loop, lease, long),
+            "at our pauses": lambda: _peer(peer, long, clips=True, words=False),
+            "at our pauses, with word times": lambda: _peer(peer, long, clips=True, words=True),
+            "as it is": lambda: _peer(peer, long, clips=False, words=False),
+        }
+        return await asyncio.to_thread(interleaved, options.repeats, contenders)
+
+
+def _ours(loop: asyncio.AbstractEventLoop, lease: ModelLease, long: Recording) -> Done:
+    work = recognise_file(long.audio, lease, FileOptions(language="en"), clock=time.monotonic)
+    begin = time.perf_counter()
+    found = asyncio.run_coroutine_threadsafe(work, loop).result()
+    return Done(time.perf_counter() - begin, found.text)
+
+
+def _peer(peer: WhisperModel, long: Recording, *, clips: bool, words: bool) -> Done:
+    begin = time.perf_counter()
+    cuts: list[float] = []
+    if clips:
+        longest = int(FileOptions().max_window_s * SAMPLE_RATE)
+        for window in pack(find_speech(long.audio, VadOptions()), long.audio, longest):
+            cuts += [window.start / SAMPLE_RATE, window.end / SAMPLE_RATE]
+    segments, _ = peer.transcribe(
+        long.audio,
+        language="en",
+        beam_size=5,
+        word_timestamps=words,
+        clip_timestamps=cuts or "0",
+    )
+    text = " ".join(segment.text for segment in segments)
+    return Done(time.perf_counter() - begin, text)
