@@ -100,7 +100,9 @@ async def test_what_was_said_is_kept_and_read_back(installation: Installation):
     config = SessionConfig(language="en", target_languages=("es",), metadata={"title": "Sales"})
     captions = await stream(installation.websocket, recording("en_22").audio, config)
     session_id = captions.ended.session_id
-    row = await installation.fetch(f"/api/sessions/{session_id}")
+    row = await installation.fetch_until(
+        f"/api/sessions/{session_id}", lambda found: found["status"] != "active"
+    )
     assert row["status"] == "completed"
     transcript = await installation.fetch(f"/api/sessions/{session_id}/transcript?format=json")
     kept = transcript["segments"]
@@ -141,7 +143,7 @@ async def test_nobody_speaks_and_nothing_is_written(installation: Installation, 
 @pytest.mark.parametrize(
     ("config", "field", "word"),
     [
-        (SessionConfig(language="xx"), "config.language", "language"),
+        (SessionConfig(language="xx"), "config.language", "faster-whisper"),
         (SessionConfig(model="no-such-model"), "config.model", "livetranslate models download"),
         (SessionConfig(engine="no-such-engine"), "config.engine", "pocketsphinx"),
     ],

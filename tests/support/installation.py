@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,14 @@ class Installation:
     async def fetch(self, path: str) -> Any:
         """The same without blocking the loop."""
         return await asyncio.to_thread(self.get, path)
+
+    async def fetch_until(self, path: str, fits: Callable[[Any], bool]) -> Any:
+        """The first answer that fits; fails after a while."""
+        async with asyncio.timeout(30):
+            while True:
+                answer = await self.fetch(path)
+                if fits(answer):
+                    return answer
 
     def log(self) -> str:
         """What the processes have written."""

@@ -162,7 +162,7 @@ class ModelManager:
                 continue
             languages = resident.engine.capabilities.languages
             if language != "auto" and language.partition("-")[0] not in languages:
-                unsupported = _unsupported(candidate, language, languages)
+                unsupported = unsupported or _unsupported(candidate, language, languages)
                 continue
             resident.references += 1
             return ModelLease(self, _with_failures(candidate, failures), resident, self._streams)

@@ -163,7 +163,9 @@ class SessionHost:
             entries = await self._log.read_entries(
                 self.session_id, self._position, wait_s=READ_WAIT_S, limit=READ_LIMIT
             )
-            if not await self._take(entries, recogniser, decoder):
+            if not entries:
+                await self._log.touch(self._claim)
+            elif not await self._take(entries, recogniser, decoder):
                 return
 
     async def _take(
