@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import structlog
 
 from livetranslate.asr.choice import POCKETSPHINX, Candidate
@@ -13,6 +15,11 @@ from livetranslate.asr.whisper.engine import WhisperEngine, WhisperOptions
 from livetranslate.domain.errors import ModelUnavailable
 
 _log = structlog.get_logger(__name__)
+
+
+def usable_cores() -> int:
+    """Return the cores that this process may run on; more threads than that slow a model down."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class EngineLoader:
@@ -62,7 +69,7 @@ class EngineLoader:
                 device=place.device.value,
                 device_index=place.index,
                 compute_type=place.compute_type,
-                cpu_threads=self._whisper.cpu_threads,
+                cpu_threads=self._whisper.cpu_threads or usable_cores(),
                 beam_size=self._whisper.beam_size,
                 final_beam_size=self._whisper.final_beam_size,
                 max_batch=self._whisper.max_batch,
