@@ -236,7 +236,7 @@ class StreamingRecogniser:
     def _next_end(self, utterance: Utterance) -> int | None:
         """Return where the next window ends, on the grid unless behind."""
         options = self._options
-        available = utterance.end if utterance.end is not None else self._voice.end
+        available = utterance.end if utterance.end is not None else self._voice.spoken_to
         limit = min(available, self._window + self._max_window)
         step = int(options.step_s * SAMPLE_RATE)
         if limit - self._step_end < step:

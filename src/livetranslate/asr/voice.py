@@ -58,6 +58,11 @@ class VoiceTrack:
         return self._first + len(self._blocks)
 
     @property
+    def spoken_to(self) -> int:
+        """Sample up to which the newest utterance is worth decoding: its speech and padding."""
+        return min(self.end, self._endpointer.last_speech + self._padding)
+
+    @property
     def buffered(self) -> int:
         """Samples in the buffer."""
         return len(self._blocks)
