@@ -10,7 +10,6 @@ a grid of ``step_s`` from the begin of the utterance; only a recogniser that is 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -19,10 +18,15 @@ from numpy.typing import NDArray
 
 from livetranslate.asr.engine import Capabilities, Samples, WindowRequest
 from livetranslate.asr.guards import GuardOptions, guarded
-from livetranslate.asr.policy import PolicyOptions, StreamingPolicy, make_policy
+from livetranslate.asr.policy import (
+    PolicyHistory,
+    PolicyOptions,
+    StreamingPolicy,
+    make_policy,
+)
 from livetranslate.asr.segmenter import Segmenter, SegmenterOptions, SegmenterState, ends_sentence
 from livetranslate.asr.vad import VadOptions
-from livetranslate.asr.voice import Utterance, VoiceTrack
+from livetranslate.asr.voice import TrackState, Utterance, VoiceTrack
 from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.session import PolicyName, SessionConfig
 from livetranslate.domain.speech import Hypothesis, Segment, Word, join_words
@@ -89,23 +93,29 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecogniserState(msgspec.Struct, frozen=True, kw_only=True):
-    """What another recogniser needs to go on: part of a session's checkpoint.
+    """What another recogniser needs to go on, part of a session's checkpoint.
+
+    With the audio from ``start`` on it goes on exactly as the first one would have.
 
     Attributes:
         start: Sample from which audio must be fed again.
-        before: End of the committed text before that sample.
-        prefix: Words committed behind that sample.
+        decoded: Sample up to which the utterance under way is decoded; None if it is not begun.
+        before: End of the committed text before ``start``.
+        prefix: Words committed behind ``start``.
         language: Language of the utterance under way, if found.
+        history: What the policy remembers.
         segments: The segmenter's state.
-        speech_samples: Samples of speech so far.
+        voice: The voice track's state.
     """
 
     start: int = 0
+    decoded: int | None = None
     before: str = ""
     prefix: tuple[Word, ...] = ()
     language: str | None = None
+    history: PolicyHistory = ()
     segments: SegmenterState = SegmenterState()
-    speech_samples: int = 0
+    voice: TrackState = TrackState()
 
 
 class StreamingRecogniser:
@@ -118,7 +128,7 @@ class StreamingRecogniser:
         options: StreamingOptions,
         state: RecogniserState | None = None,
     ) -> None:
-        """Begin a session, or go on with one at ``state.start``."""
+        """Begin a session, or go on with one, whose audio is fed again from ``state.start``."""
         state = state or RecogniserState()
         self._config = config
         self._options = options
@@ -127,18 +137,18 @@ class StreamingRecogniser:
         self._policy: StreamingPolicy = make_policy(
             config.policy or PolicyName.ALIGNATT,
             msgspec.structs.replace(options.policy, frame_threshold_s=threshold_s),
+            state.history,
         )
-        self._voice = VoiceTrack(options.vad, gate=config.vad, start=state.start)
+        self._voice = VoiceTrack(options.vad, gate=config.vad, start=state.start, state=state.voice)
         self._segmenter = Segmenter(options.segmenter, state.segments)
         self._window = state.start
-        self._step_end = state.start
+        self._decoded = state.start if state.decoded is None else state.decoded
         self._before = state.before
         self._prefix: list[Word] = list(state.prefix)
         self._language = state.language
-        self._speech_before = state.speech_samples
         self._utterance: Utterance | None = None
-        if state.prefix:
-            self._voice.reopen(state.start)
+        if state.decoded is not None:
+            self._utterance = self._voice.current
 
     @property
     def policy(self) -> PolicyName:
@@ -153,7 +163,7 @@ class StreamingRecogniser:
     @property
     def speech_s(self) -> float:
         """Seconds of speech heard so far."""
-        return (self._speech_before + self._voice.speech_samples) / SAMPLE_RATE
+        return self._voice.speech_samples / SAMPLE_RATE
 
     def configure(self, config: SessionConfig) -> None:
         """Apply a changed configuration to what follows."""
@@ -161,7 +171,7 @@ class StreamingRecogniser:
             self._language = None
         self._config = config
 
-    def accept(self, pcm: NDArray[np.int16]) -> deque[bool]:
+    def accept(self, pcm: NDArray[np.int16]) -> list[bool]:
         """Take samples; return the changes between speech (True) and silence that it brought."""
         return self._voice.accept(pcm)
 
@@ -170,16 +180,18 @@ class StreamingRecogniser:
         self._voice.finish()
 
     def next_step(self) -> Step | None:
-        """Return what should be decoded now, or None until more audio comes."""
+        """Return what should be decoded now, or None until more audio comes.
+
+        Until a hypothesis for it is applied, the same step comes again.
+        """
         utterance = self._voice.current
-        if utterance is None:
+        if utterance is None or self._voice.catching_up:
             return None
         if utterance is not self._utterance:
             self._begin(utterance)
         end = self._next_end(utterance)
         if end is None:
             return None
-        self._step_end = end
         return Step(
             audio=self._voice.audio(self._window, end),
             start=self._window,
@@ -213,6 +225,7 @@ class StreamingRecogniser:
         if step.final:
             self._close(step)
         else:
+            self._decoded = step.end
             self._trim(step, full=full)
         return changed
 
@@ -220,17 +233,19 @@ class StreamingRecogniser:
         """Return what another recogniser needs to go on from here."""
         return RecogniserState(
             start=self._voice.resume_point(self._window),
+            decoded=None if self._utterance is None else self._decoded,
             before=self._before,
             prefix=tuple(self._prefix),
             language=self._language,
+            history=self._policy.history(),
             segments=self._segmenter.state(),
-            speech_samples=self._speech_before + self._voice.speech_samples,
+            voice=self._voice.state(),
         )
 
     def _begin(self, utterance: Utterance) -> None:
         self._utterance = utterance
         self._window = max(utterance.start, self._window)
-        self._step_end = self._window
+        self._decoded = self._window
         self._policy.reset()
 
     def _next_end(self, utterance: Utterance) -> int | None:
@@ -239,13 +254,13 @@ class StreamingRecogniser:
         available = utterance.end if utterance.end is not None else self._voice.spoken_to
         limit = min(available, self._window + self._max_window)
         step = int(options.step_s * SAMPLE_RATE)
-        if limit - self._step_end < step:
+        if limit - self._decoded < step:
             ends_here = utterance.end is not None and limit == utterance.end
             return limit if ends_here or limit < available else None
-        if available - self._step_end <= options.lag_s * SAMPLE_RATE:
-            return self._step_end + step
-        ahead = min(limit - self._step_end, int(options.max_step_s * SAMPLE_RATE))
-        return self._step_end + ahead // step * step
+        if available - self._decoded <= options.lag_s * SAMPLE_RATE:
+            return self._decoded + step
+        ahead = min(limit - self._decoded, int(options.max_step_s * SAMPLE_RATE))
+        return self._decoded + ahead // step * step
 
     def _prompt(self) -> str:
         """Return the committed text before the window, or the session's context at its begin."""
@@ -264,7 +279,7 @@ class StreamingRecogniser:
         self._leave(len(self._prefix))
         self._voice.close()
         self._window = step.end
-        self._step_end = step.end
+        self._decoded = step.end
         self._utterance = None
         self._policy.reset()
         if self._config.language == "auto":
