@@ -14,7 +14,6 @@ import msgspec
 from livetranslate.domain.session import PolicyName
 from livetranslate.domain.speech import Word
 
-
 PolicyHistory = tuple[tuple[str, ...], ...]
 """Normalised words of the newest hypotheses behind the committed words, oldest first."""
 

@@ -3,9 +3,9 @@
 It holds what one session needs and nothing else: the one bounded audio buffer, the voice activity,
 the words committed in the buffer and the open segment. It neither waits nor computes: ``accept``
 takes audio, ``next_step`` says what an engine should decode now (if anything), ``apply`` takes the
-hypothesis. The same audio gives the same steps as long as the engine keeps up, since windows end on
-a grid of ``step_s`` from the begin of the utterance; only a recogniser that is behind by more than
-``lag_s`` leaves grid points out.
+hypothesis and ``skip`` goes on without one. The same audio gives the same steps as long as the
+engine keeps up, since windows end on a grid of ``step_s`` from the begin of the utterance; only a
+recogniser that is behind by more than ``lag_s`` leaves grid points out.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ from livetranslate.asr.voice import TrackState, Utterance, VoiceTrack
 from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.session import PolicyName, SessionConfig
 from livetranslate.domain.speech import Hypothesis, Segment, Word, join_words
+
+FORCED_S = 0.5
+"""Words that end so long before the end of a full window are committed, policy or not; in
+seconds."""
 
 
 class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +135,7 @@ class StreamingRecogniser:
         """Begin a session, or go on with one, whose audio is fed again from ``state.start``."""
         state = state or RecogniserState()
         self._config = config
+        self._capabilities = capabilities
         self._options = options
         self._max_window = int(min(options.max_window_s, capabilities.max_window_s) * SAMPLE_RATE)
         threshold_s = max(options.policy.frame_threshold_s, capabilities.settle_s)
@@ -154,6 +159,11 @@ class StreamingRecogniser:
     def policy(self) -> PolicyName:
         """The streaming policy at work."""
         return self._policy.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do."""
+        return self._capabilities
 
     @property
     def buffered_s(self) -> float:
@@ -215,7 +225,7 @@ class StreamingRecogniser:
         full = step.end - self._window >= self._max_window
         count = self._policy.commit(words, audio_end_s=end_s, final=step.final)
         if full and not step.final and not count:
-            count = sum(word.end <= end_s - 0.5 for word in words)
+            count = settled(words, end_s - FORCED_S)
         self._learn_language(hypothesis, step)
         committed = [msgspec.structs.replace(word, committed=True) for word in words[:count]]
         self._prefix.extend(committed)
@@ -227,6 +237,19 @@ class StreamingRecogniser:
         else:
             self._decoded = step.end
             self._trim(step, full=full)
+        return changed
+
+    def skip(self, step: Step) -> list[Segment]:
+        """Go on without a hypothesis for a step; return the segments that this changed.
+
+        The audio comes again with the next step; a final one ends the utterance with the words
+        that are committed.
+        """
+        if not step.final:
+            self._decoded = step.end
+            return []
+        changed = self._segmenter.add((), (), None, pause=True)
+        self._close(step)
         return changed
 
     def state(self) -> RecogniserState:
@@ -271,7 +294,8 @@ class StreamingRecogniser:
 
     def _learn_language(self, hypothesis: Hypothesis, step: Step) -> None:
         heard = (step.end - step.start) / SAMPLE_RATE
-        if self._language is None and (heard >= self._options.detect_s or step.final):
+        enough = heard >= self._options.detect_s or step.final
+        if self._language is None and hypothesis.words and enough:
             self._language = hypothesis.language
 
     def _close(self, step: Step) -> None:
@@ -286,18 +310,26 @@ class StreamingRecogniser:
             self._language = None
 
     def _trim(self, step: Step, *, full: bool) -> None:
-        """Let committed sentences leave the window once it is long."""
+        """Let committed sentences leave the window once it is long; make room if it is full."""
         if step.end - self._window < self._options.trim_s * SAMPLE_RATE:
             return
-        cut = trim_index(self._prefix, anywhere=full)
-        if cut:
-            self._window = int(self._prefix[cut - 1].end * SAMPLE_RATE)
-        elif full:
-            self._window = step.end - SAMPLE_RATE
-        else:
-            return
-        self._leave(cut)
-        self._voice.drop(self._window)
+        cut = last_sentence(self._prefix)
+        window = self._end_of(cut)
+        room = int(self._options.step_s * SAMPLE_RATE)
+        if full and window < self._window + room:
+            cut = max(len(self._prefix) - 3, 0)
+            window = self._end_of(cut)
+        if full and window < self._window + room:
+            window = step.end - SAMPLE_RATE
+            cut = settled(self._prefix, window / SAMPLE_RATE)
+        if window > self._window:
+            self._window = window
+            self._leave(cut)
+            self._voice.drop(window)
+
+    def _end_of(self, count: int) -> int:
+        """Return the sample at which the window's first ``count`` committed words end."""
+        return int(self._prefix[count - 1].end * SAMPLE_RATE) if count else self._window
 
     def _leave(self, count: int) -> None:
         """Let the first words of the window become the text before it."""
@@ -306,12 +338,12 @@ class StreamingRecogniser:
         self._prefix = self._prefix[count:]
 
 
-def trim_index(words: Sequence[Word], *, anywhere: bool) -> int:
-    """Return how many words can leave the window: up to the last sentence end.
+def settled(words: Sequence[Word], before_s: float) -> int:
+    """Return how many leading words end by ``before_s``."""
+    return next((n for n, word in enumerate(words) if word.end > before_s), len(words))
 
-    With ``anywhere``, all but the last three if there is no sentence end.
-    """
-    for index in range(len(words), 0, -1):
-        if ends_sentence(words[index - 1].word):
-            return index
-    return max(len(words) - 3, 0) if anywhere else 0
+
+def last_sentence(words: Sequence[Word]) -> int:
+    """Return how many leading words there are up to the last sentence end."""
+    ends = (n for n in range(len(words), 0, -1) if ends_sentence(words[n - 1].word))
+    return next(ends, 0)
