@@ -41,9 +41,7 @@ def run(options: BenchOptions) -> Report:
     times = asyncio.run(_measure(options, long, peer))
     texts = {name: errors([("en", long.entry.text, done[0].text)]) for name, done in times.items()}
     seconds = {name: [one.seconds for one in done] for name, done in times.items()}
-    rows = [
-        _row(name, seconds["ours"], seconds[name]) for name in seconds if name != "ours"
-    ]
+    rows = [_row(name, seconds["ours"], seconds[name]) for name in seconds if name != "ours"]
     return Report(
         name="longfile",
         target="batched ≥ 2 × on the CPU at the same WER",

@@ -47,6 +47,13 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     max_window_s: float
     settle_s: float = 0.0
 
+    def knows(self, language: str) -> bool:
+        """Return whether the engine recognises a language; of ``en-GB`` it asks for ``en``.
+
+        ``auto`` it knows always: an engine that cannot detect a language takes its only one.
+        """
+        return language == "auto" or language.partition("-")[0] in self.languages
+
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is loaded.

@@ -135,6 +135,8 @@ async def recognise_file(
         hypotheses += await _decode(audio, some, lease, options, language)
         if progress is not None:
             progress(min(1.0, len(hypotheses) / len(windows)))
+    if progress is not None and not windows:
+        progress(1.0)
     segments = _segments(windows, hypotheses)
     return _result(segments, language, lease, len(audio) / SAMPLE_RATE, clock() - begin)
 

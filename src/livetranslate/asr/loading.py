@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
+import msgspec
 import structlog
 
 from livetranslate.asr.choice import POCKETSPHINX, Candidate
 from livetranslate.asr.engine import SpeechEngine
-from livetranslate.asr.models.device import placements
+from livetranslate.asr.models.device import Placement, placements
 from livetranslate.asr.models.store import ModelStore
 from livetranslate.asr.pocketsphinx import PocketSphinxEngine
 from livetranslate.asr.whisper.engine import WhisperEngine, WhisperOptions
@@ -48,7 +50,11 @@ class EngineLoader:
     @property
     def on_gpu(self) -> bool:
         """Whether the first place to try is a GPU."""
-        return placements(self._device, self._compute_type)[0].device.value == "cuda"
+        return self._placements[0].device.value == "cuda"
+
+    @cached_property
+    def _placements(self) -> tuple[Placement, ...]:
+        return placements(self._device, self._compute_type)
 
     def installed(self) -> list[str]:
         """Return the names of the Whisper models that are here."""
@@ -64,15 +70,13 @@ class EngineLoader:
             return PocketSphinxEngine()
         files = self._store.locate(candidate.model)
         failures: list[str] = []
-        for place in placements(self._device, self._compute_type):
-            options = WhisperOptions(
+        for place in self._placements:
+            options = msgspec.structs.replace(
+                self._whisper,
                 device=place.device.value,
                 device_index=place.index,
                 compute_type=place.compute_type,
                 cpu_threads=self._whisper.cpu_threads or usable_cores(),
-                beam_size=self._whisper.beam_size,
-                final_beam_size=self._whisper.final_beam_size,
-                max_batch=self._whisper.max_batch,
                 min_window_s=files.min_window_s,
             )
             try:

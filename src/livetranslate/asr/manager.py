@@ -20,7 +20,13 @@ import structlog
 from livetranslate.asr.choice import Candidate, candidates
 from livetranslate.asr.engine import LoadedModel, SpeechEngine
 from livetranslate.asr.scheduler import InferenceScheduler, SchedulerOptions
-from livetranslate.domain.errors import Conflict, ModelUnavailable, NotFound, UnsupportedLanguage
+from livetranslate.domain.errors import (
+    Conflict,
+    LiveTranslateError,
+    ModelUnavailable,
+    NotFound,
+    UnsupportedLanguage,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -133,7 +139,7 @@ class ModelManager:
         self._options = options or ManagerOptions()
         self._clock = clock
         self._resident: dict[tuple[str, str], _Resident] = {}
-        self._loading: dict[tuple[str, str], asyncio.Task[_Resident]] = {}
+        self._loading: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._streams = asyncio.Semaphore(self._options.streams or os.cpu_count() or 1)
 
     async def acquire(
@@ -153,18 +159,20 @@ class ModelManager:
         """
         failures: list[str] = []
         unsupported: UnsupportedLanguage | None = None
-        for candidate in await self._candidates(engine, model):
+        for candidate in await asyncio.to_thread(self._candidates, engine, model):
             try:
-                resident = await self._load(candidate)
+                resident = await self._hold(candidate)
             except ModelUnavailable as error:
                 _log.warning("model unavailable", model=candidate.model, reason=error.message)
                 failures.append(error.message)
                 continue
-            languages = resident.engine.capabilities.languages
-            if language != "auto" and language.partition("-")[0] not in languages:
-                unsupported = unsupported or _unsupported(candidate, language, languages)
+            capabilities = resident.engine.capabilities
+            if not capabilities.knows(language):
+                self.give_back(resident)
+                unsupported = unsupported or _unsupported(
+                    candidate, language, capabilities.languages
+                )
                 continue
-            resident.references += 1
             return ModelLease(self, _with_failures(candidate, failures), resident, self._streams)
         raise unsupported or ModelUnavailable("; ".join(failures), field="config.model")
 
@@ -191,44 +199,44 @@ class ModelManager:
 
     async def unload_idle(self) -> list[str]:
         """Unload what nobody has used for ``idle_s``; return the names. To be called regularly."""
-        now = self._clock()
-        idle = [
-            key
-            for key, resident in self._resident.items()
-            if not resident.references and now - resident.used_at >= self._options.idle_s
-        ]
-        for key in idle:
+        unloaded: list[str] = []
+        while (key := self._idle_longest()) is not None:
             await self._close(key)
-        return [key[1] for key in idle]
+            unloaded.append(key[1])
+        return unloaded
 
     def loaded(self) -> list[LoadedModel]:
         """Return what is in memory."""
         return [self._status(key, resident) for key, resident in self._resident.items()]
 
     async def close(self) -> None:
-        """Unload everything."""
+        """Unload everything, also what is just being loaded."""
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
         for key in list(self._resident):
             await self._close(key)
 
-    async def _candidates(self, engine: str | None, model: str | None) -> list[Candidate]:
-        installed = await asyncio.to_thread(self._loader.installed)
+    def _candidates(self, engine: str | None, model: str | None) -> list[Candidate]:
+        """Return what may serve; blocks, since it looks at disks and devices."""
         return candidates(
             engine=engine,
             model=model,
             configured=self._options.default_model,
-            installed=installed,
+            installed=self._loader.installed(),
             on_gpu=self._loader.on_gpu,
         )
 
-    async def _load(self, candidate: Candidate) -> _Resident:
+    async def _hold(self, candidate: Candidate) -> _Resident:
+        """Return the loaded model with one reference more."""
         key = (candidate.engine, candidate.model)
-        if key in self._resident:
-            return self._resident[key]
-        if key not in self._loading:
-            self._loading[key] = asyncio.create_task(self._load_now(key, candidate))
-        return await asyncio.shield(self._loading[key])
+        while key not in self._resident:
+            if key not in self._loading:
+                self._loading[key] = asyncio.create_task(self._load(key, candidate))
+            await asyncio.shield(self._loading[key])
+        resident = self._resident[key]
+        resident.references += 1
+        return resident
 
-    async def _load_now(self, key: tuple[str, str], candidate: Candidate) -> _Resident:
+    async def _load(self, key: tuple[str, str], candidate: Candidate) -> None:
         try:
             begin = self._clock()
             engine = await asyncio.to_thread(self._loader.load, candidate)
@@ -236,9 +244,25 @@ class ModelManager:
             resident.used_at = self._clock()
             self._resident[key] = resident
             _log.info("model loaded", model=key[1], engine=key[0], seconds=self._clock() - begin)
-            return resident
+        except LiveTranslateError:
+            raise
+        except Exception as error:
+            _log.exception("model not loaded", model=key[1], engine=key[0])
+            raise ModelUnavailable(
+                f"{key[0]} could not load {key[1]}: {error}", field="config.model"
+            ) from error
         finally:
             del self._loading[key]
+
+    def _idle_longest(self) -> tuple[str, str] | None:
+        """Return a model whose time to live is over, the one that was used least recently."""
+        due = self._clock() - self._options.idle_s
+        idle = [
+            (resident.used_at, key)
+            for key, resident in self._resident.items()
+            if not resident.references and resident.used_at <= due
+        ]
+        return min(idle)[1] if idle else None
 
     async def _close(self, key: tuple[str, str]) -> None:
         resident = self._resident.pop(key)

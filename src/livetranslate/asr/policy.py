@@ -14,6 +14,9 @@ import msgspec
 from livetranslate.domain.session import PolicyName
 from livetranslate.domain.speech import Word
 
+PolicyHistory = tuple[tuple[str, ...], ...]
+"""Normalised words of the newest hypotheses behind the committed words, oldest first."""
+
 
 class StreamingPolicy(Protocol):
     """Decides what of an utterance's hypothesis is committed."""
@@ -35,6 +38,10 @@ class StreamingPolicy(Protocol):
 
     def reset(self) -> None:
         """Begin a new utterance."""
+        ...
+
+    def history(self) -> PolicyHistory:
+        """Return what another policy of this kind needs to go on in this utterance."""
         ...
 
 
@@ -61,9 +68,13 @@ def normalise(word: str) -> str:
 class _History:
     """The newest hypotheses behind the committed words, as normalised words."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, tails: PolicyHistory) -> None:
         self._depth = depth
-        self._tails: list[list[str]] = []
+        self._tails: list[tuple[str, ...]] = list(tails)
+
+    @property
+    def tails(self) -> PolicyHistory:
+        return tuple(self._tails)
 
     def agreed(self, words: Sequence[Word]) -> int:
         """Return how many leading words all remembered hypotheses share with ``words``."""
@@ -81,7 +92,7 @@ class _History:
     def remember(self, words: Sequence[Word], committed: int) -> None:
         """Note a hypothesis of which ``committed`` words are now committed."""
         self._tails = [tail[committed:] for tail in self._tails]
-        self._tails.append([normalise(word.word) for word in words[committed:]])
+        self._tails.append(tuple(normalise(word.word) for word in words[committed:]))
         self._tails = self._tails[-self._depth :] if self._depth else []
 
     def clear(self) -> None:
@@ -100,9 +111,9 @@ class AlignAtt:
 
     name = PolicyName.ALIGNATT
 
-    def __init__(self, options: PolicyOptions) -> None:
+    def __init__(self, options: PolicyOptions, history: PolicyHistory = ()) -> None:
         self._options = options
-        self._history = _History(options.confirmations)
+        self._history = _History(options.confirmations, history)
 
     def commit(self, words: Sequence[Word], *, audio_end_s: float, final: bool) -> int:
         """See StreamingPolicy."""
@@ -121,6 +132,10 @@ class AlignAtt:
         """See StreamingPolicy."""
         self._history.clear()
 
+    def history(self) -> PolicyHistory:
+        """See StreamingPolicy."""
+        return self._history.tails
+
 
 class LocalAgreement:
     """Commits the words that the newest hypotheses have in common.
@@ -131,8 +146,8 @@ class LocalAgreement:
 
     name = PolicyName.LOCAL_AGREEMENT
 
-    def __init__(self, options: PolicyOptions) -> None:
-        self._history = _History(options.agreement - 1)
+    def __init__(self, options: PolicyOptions, history: PolicyHistory = ()) -> None:
+        self._history = _History(options.agreement - 1, history)
 
     def commit(self, words: Sequence[Word], *, audio_end_s: float, final: bool) -> int:
         """See StreamingPolicy."""
@@ -147,13 +162,19 @@ class LocalAgreement:
         """See StreamingPolicy."""
         self._history.clear()
 
+    def history(self) -> PolicyHistory:
+        """See StreamingPolicy."""
+        return self._history.tails
 
-_POLICIES: dict[PolicyName, Callable[[PolicyOptions], StreamingPolicy]] = {
+
+_POLICIES: dict[PolicyName, Callable[[PolicyOptions, PolicyHistory], StreamingPolicy]] = {
     PolicyName.ALIGNATT: AlignAtt,
     PolicyName.LOCAL_AGREEMENT: LocalAgreement,
 }
 
 
-def make_policy(name: PolicyName, options: PolicyOptions) -> StreamingPolicy:
-    """Return a new policy by name."""
-    return _POLICIES[name](options)
+def make_policy(
+    name: PolicyName, options: PolicyOptions, history: PolicyHistory = ()
+) -> StreamingPolicy:
+    """Return a new policy by name, which goes on where ``history`` was taken."""
+    return _POLICIES[name](options, history)

@@ -19,7 +19,7 @@ import msgspec
 
 from livetranslate.asr.engine import SpeechEngine, WindowRequest
 from livetranslate.domain.audio import SAMPLE_RATE
-from livetranslate.domain.errors import BackendUnavailable, Overloaded
+from livetranslate.domain.errors import BackendUnavailable, InternalError, Overloaded
 from livetranslate.domain.speech import Hypothesis
 
 
@@ -206,6 +206,8 @@ class InferenceScheduler:
         begin = self._clock()
         try:
             hypotheses = self._engine.decode([pending.request for pending in batch])
+            if len(hypotheses) != len(batch):
+                raise InternalError(f"{len(batch)} windows gave {len(hypotheses)} hypotheses")
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to its caller
             if len(batch) > 1:
                 for pending in batch:

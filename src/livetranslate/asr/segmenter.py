@@ -11,7 +11,7 @@ from livetranslate.domain.speech import Segment, Word, join_words, mean_confiden
 _SENTENCE_END = ".?!。？！…"
 _QUOTES = "\"')]”’»"
 _ABBREVIATIONS = frozenset(
-    {"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "sr.", "sra.", "no.", "vs.", "e.g.", "i.e."}
+    {"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "sr.", "sra.", "vs.", "e.g.", "i.e."}
 )
 
 
@@ -25,6 +25,20 @@ class SegmenterOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_segment_s: float = 20.0
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """How the open segment was returned last.
+
+    Attributes:
+        text: Its text.
+        committed: How many of its words were committed.
+        start: Its begin in seconds.
+    """
+
+    text: str = ""
+    committed: int = 0
+    start: float = 0.0
+
+
 class SegmenterState(msgspec.Struct, frozen=True, kw_only=True):
     """What another segmenter needs to go on.
 
@@ -33,18 +47,20 @@ class SegmenterState(msgspec.Struct, frozen=True, kw_only=True):
         words: Committed words of the open segment.
         language: Its language.
         word_count: Words in closed segments.
+        shown: How the open segment was returned last.
     """
 
     closed: int = 0
     words: tuple[Word, ...] = ()
     language: str | None = None
     word_count: int = 0
+    shown: Shown = Shown()
 
 
 def ends_sentence(word: str) -> bool:
     """Return whether a word ends a sentence."""
     bare = word.rstrip(_QUOTES)
-    return bool(bare) and bare[-1] in _SENTENCE_END and word.casefold() not in _ABBREVIATIONS
+    return bool(bare) and bare[-1] in _SENTENCE_END and bare.casefold() not in _ABBREVIATIONS
 
 
 class Segmenter:
@@ -56,7 +72,7 @@ class Segmenter:
         self._words: list[Word] = list(state.words)
         self._language = state.language
         self._word_count = state.word_count
-        self._shown = ""
+        self._shown = state.shown
 
     @property
     def closed(self) -> int:
@@ -69,15 +85,28 @@ class Segmenter:
         return self._word_count
 
     def add(
-        self, committed: Sequence[Word], tail: Sequence[Word], language: str, *, pause: bool
+        self,
+        committed: Sequence[Word],
+        tail: Sequence[Word],
+        language: str | None,
+        *,
+        pause: bool,
     ) -> list[Segment]:
         """Take newly committed words and the unstable tail behind them.
 
+        Args:
+            committed: Words that can no longer change.
+            tail: Words behind them that can.
+            language: Language of both.
+            pause: Whether speech pauses here, which closes the segment.
+
         Returns:
-            The segments that changed: those closed, then the open one if its text is new.
+            The segments that changed: those closed, then the open one if it has another text or
+            more of it is committed. One of which nothing is left comes without words.
         """
         changed: list[Segment] = []
-        self._language = language
+        if committed or tail:
+            self._language = language
         for word in committed:
             self._words.append(word)
             if ends_sentence(word.word):
@@ -86,12 +115,12 @@ class Segmenter:
                 changed.append(self._split())
         if pause and self._words:
             changed.append(self._close())
-        unstable = [] if pause else list(tail)
-        if self._words or unstable:
-            segment = self._segment([*self._words, *unstable], is_final=False)
-            if changed or segment.text != self._shown:
-                changed.append(segment)
-            self._shown = segment.text
+        words = self._words if pause else [*self._words, *tail]
+        segment = self._segment(words, is_final=False)
+        shown = Shown(segment.text, len(self._words), segment.start)
+        if (shown.text, shown.committed) != (self._shown.text, self._shown.committed):
+            changed.append(segment)
+        self._shown = shown
         return changed
 
     def state(self) -> SegmenterState:
@@ -101,6 +130,7 @@ class Segmenter:
             words=tuple(self._words),
             language=self._language,
             word_count=self._word_count,
+            shown=self._shown,
         )
 
     def _split(self) -> Segment:
@@ -122,7 +152,7 @@ class Segmenter:
         self._closed += 1
         self._word_count += len(self._words)
         self._words = []
-        self._shown = ""
+        self._shown = Shown()
         return segment
 
     def _segment(self, words: Sequence[Word], *, is_final: bool) -> Segment:
@@ -131,8 +161,8 @@ class Segmenter:
             text=join_words(list(words), self._language),
             language=self._language,
             confidence=mean_confidence(list(words)),
-            start=words[0].start,
-            end=words[-1].end,
+            start=words[0].start if words else self._shown.start,
+            end=words[-1].end if words else self._shown.start,
             words=tuple(words),
             is_final=is_final,
         )

@@ -3,14 +3,13 @@
 It holds what one session needs and nothing else: the one bounded audio buffer, the voice activity,
 the words committed in the buffer and the open segment. It neither waits nor computes: ``accept``
 takes audio, ``next_step`` says what an engine should decode now (if anything), ``apply`` takes the
-hypothesis. The same audio gives the same steps as long as the engine keeps up, since windows end on
-a grid of ``step_s`` from the begin of the utterance; only a recogniser that is behind by more than
-``lag_s`` leaves grid points out.
+hypothesis and ``skip`` goes on without one. The same audio gives the same steps as long as the
+engine keeps up, since windows end on a grid of ``step_s`` from the begin of the utterance; only a
+recogniser that is behind by more than ``lag_s`` leaves grid points out.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -19,13 +18,22 @@ from numpy.typing import NDArray
 
 from livetranslate.asr.engine import Capabilities, Samples, WindowRequest
 from livetranslate.asr.guards import GuardOptions, guarded
-from livetranslate.asr.policy import PolicyOptions, StreamingPolicy, make_policy
+from livetranslate.asr.policy import (
+    PolicyHistory,
+    PolicyOptions,
+    StreamingPolicy,
+    make_policy,
+)
 from livetranslate.asr.segmenter import Segmenter, SegmenterOptions, SegmenterState, ends_sentence
 from livetranslate.asr.vad import VadOptions
-from livetranslate.asr.voice import Utterance, VoiceTrack
+from livetranslate.asr.voice import TrackState, Utterance, VoiceTrack
 from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.session import PolicyName, SessionConfig
 from livetranslate.domain.speech import Hypothesis, Segment, Word, join_words
+
+FORCED_S = 0.5
+"""Words that end so long before the end of a full window are committed, policy or not; in
+seconds."""
 
 
 class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,23 +97,29 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecogniserState(msgspec.Struct, frozen=True, kw_only=True):
-    """What another recogniser needs to go on: part of a session's checkpoint.
+    """What another recogniser needs to go on, part of a session's checkpoint.
+
+    With the audio from ``start`` on it goes on exactly as the first one would have.
 
     Attributes:
         start: Sample from which audio must be fed again.
-        before: End of the committed text before that sample.
-        prefix: Words committed behind that sample.
+        decoded: Sample up to which the utterance under way is decoded; None if it is not begun.
+        before: End of the committed text before ``start``.
+        prefix: Words committed behind ``start``.
         language: Language of the utterance under way, if found.
+        history: What the policy remembers.
         segments: The segmenter's state.
-        speech_samples: Samples of speech so far.
+        voice: The voice track's state.
     """
 
     start: int = 0
+    decoded: int | None = None
     before: str = ""
     prefix: tuple[Word, ...] = ()
     language: str | None = None
+    history: PolicyHistory = ()
     segments: SegmenterState = SegmenterState()
-    speech_samples: int = 0
+    voice: TrackState = TrackState()
 
 
 class StreamingRecogniser:
@@ -118,32 +132,38 @@ class StreamingRecogniser:
         options: StreamingOptions,
         state: RecogniserState | None = None,
     ) -> None:
-        """Begin a session, or go on with one at ``state.start``."""
+        """Begin a session, or go on with one, whose audio is fed again from ``state.start``."""
         state = state or RecogniserState()
         self._config = config
+        self._capabilities = capabilities
         self._options = options
         self._max_window = int(min(options.max_window_s, capabilities.max_window_s) * SAMPLE_RATE)
         threshold_s = max(options.policy.frame_threshold_s, capabilities.settle_s)
         self._policy: StreamingPolicy = make_policy(
             config.policy or PolicyName.ALIGNATT,
             msgspec.structs.replace(options.policy, frame_threshold_s=threshold_s),
+            state.history,
         )
-        self._voice = VoiceTrack(options.vad, gate=config.vad, start=state.start)
+        self._voice = VoiceTrack(options.vad, gate=config.vad, start=state.start, state=state.voice)
         self._segmenter = Segmenter(options.segmenter, state.segments)
         self._window = state.start
-        self._step_end = state.start
+        self._decoded = state.start if state.decoded is None else state.decoded
         self._before = state.before
         self._prefix: list[Word] = list(state.prefix)
         self._language = state.language
-        self._speech_before = state.speech_samples
         self._utterance: Utterance | None = None
-        if state.prefix:
-            self._voice.reopen(state.start)
+        if state.decoded is not None:
+            self._utterance = self._voice.current
 
     @property
     def policy(self) -> PolicyName:
         """The streaming policy at work."""
         return self._policy.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do."""
+        return self._capabilities
 
     @property
     def buffered_s(self) -> float:
@@ -153,7 +173,7 @@ class StreamingRecogniser:
     @property
     def speech_s(self) -> float:
         """Seconds of speech heard so far."""
-        return (self._speech_before + self._voice.speech_samples) / SAMPLE_RATE
+        return self._voice.speech_samples / SAMPLE_RATE
 
     def configure(self, config: SessionConfig) -> None:
         """Apply a changed configuration to what follows."""
@@ -161,7 +181,7 @@ class StreamingRecogniser:
             self._language = None
         self._config = config
 
-    def accept(self, pcm: NDArray[np.int16]) -> deque[bool]:
+    def accept(self, pcm: NDArray[np.int16]) -> list[bool]:
         """Take samples; return the changes between speech (True) and silence that it brought."""
         return self._voice.accept(pcm)
 
@@ -170,16 +190,18 @@ class StreamingRecogniser:
         self._voice.finish()
 
     def next_step(self) -> Step | None:
-        """Return what should be decoded now, or None until more audio comes."""
+        """Return what should be decoded now, or None until more audio comes.
+
+        Until a hypothesis for it is applied, the same step comes again.
+        """
         utterance = self._voice.current
-        if utterance is None:
+        if utterance is None or self._voice.catching_up:
             return None
         if utterance is not self._utterance:
             self._begin(utterance)
         end = self._next_end(utterance)
         if end is None:
             return None
-        self._step_end = end
         return Step(
             audio=self._voice.audio(self._window, end),
             start=self._window,
@@ -203,7 +225,7 @@ class StreamingRecogniser:
         full = step.end - self._window >= self._max_window
         count = self._policy.commit(words, audio_end_s=end_s, final=step.final)
         if full and not step.final and not count:
-            count = sum(word.end <= end_s - 0.5 for word in words)
+            count = settled(words, end_s - FORCED_S)
         self._learn_language(hypothesis, step)
         committed = [msgspec.structs.replace(word, committed=True) for word in words[:count]]
         self._prefix.extend(committed)
@@ -213,39 +235,55 @@ class StreamingRecogniser:
         if step.final:
             self._close(step)
         else:
+            self._decoded = step.end
             self._trim(step, full=full)
+        return changed
+
+    def skip(self, step: Step) -> list[Segment]:
+        """Go on without a hypothesis for a step; return the segments that this changed.
+
+        The audio comes again with the next step; a final one ends the utterance with the words
+        that are committed.
+        """
+        if not step.final:
+            self._decoded = step.end
+            return []
+        changed = self._segmenter.add((), (), None, pause=True)
+        self._close(step)
         return changed
 
     def state(self) -> RecogniserState:
         """Return what another recogniser needs to go on from here."""
         return RecogniserState(
             start=self._voice.resume_point(self._window),
+            decoded=None if self._utterance is None else self._decoded,
             before=self._before,
             prefix=tuple(self._prefix),
             language=self._language,
+            history=self._policy.history(),
             segments=self._segmenter.state(),
-            speech_samples=self._speech_before + self._voice.speech_samples,
+            voice=self._voice.state(),
         )
 
     def _begin(self, utterance: Utterance) -> None:
         self._utterance = utterance
         self._window = max(utterance.start, self._window)
-        self._step_end = self._window
+        self._decoded = self._window
         self._policy.reset()
 
     def _next_end(self, utterance: Utterance) -> int | None:
         """Return where the next window ends, on the grid unless behind."""
         options = self._options
-        available = utterance.end if utterance.end is not None else self._voice.end
+        available = utterance.end if utterance.end is not None else self._voice.spoken_to
         limit = min(available, self._window + self._max_window)
         step = int(options.step_s * SAMPLE_RATE)
-        if limit - self._step_end < step:
+        if limit - self._decoded < step:
             ends_here = utterance.end is not None and limit == utterance.end
             return limit if ends_here or limit < available else None
-        if available - self._step_end <= options.lag_s * SAMPLE_RATE:
-            return self._step_end + step
-        ahead = min(limit - self._step_end, int(options.max_step_s * SAMPLE_RATE))
-        return self._step_end + ahead // step * step
+        if available - self._decoded <= options.lag_s * SAMPLE_RATE:
+            return self._decoded + step
+        ahead = min(limit - self._decoded, int(options.max_step_s * SAMPLE_RATE))
+        return self._decoded + ahead // step * step
 
     def _prompt(self) -> str:
         """Return the committed text before the window, or the session's context at its begin."""
@@ -256,7 +294,8 @@ class StreamingRecogniser:
 
     def _learn_language(self, hypothesis: Hypothesis, step: Step) -> None:
         heard = (step.end - step.start) / SAMPLE_RATE
-        if self._language is None and (heard >= self._options.detect_s or step.final):
+        enough = heard >= self._options.detect_s or step.final
+        if self._language is None and hypothesis.words and enough:
             self._language = hypothesis.language
 
     def _close(self, step: Step) -> None:
@@ -264,25 +303,33 @@ class StreamingRecogniser:
         self._leave(len(self._prefix))
         self._voice.close()
         self._window = step.end
-        self._step_end = step.end
+        self._decoded = step.end
         self._utterance = None
         self._policy.reset()
         if self._config.language == "auto":
             self._language = None
 
     def _trim(self, step: Step, *, full: bool) -> None:
-        """Let committed sentences leave the window once it is long."""
+        """Let committed sentences leave the window once it is long; make room if it is full."""
         if step.end - self._window < self._options.trim_s * SAMPLE_RATE:
             return
-        cut = trim_index(self._prefix, anywhere=full)
-        if cut:
-            self._window = int(self._prefix[cut - 1].end * SAMPLE_RATE)
-        elif full:
-            self._window = step.end - SAMPLE_RATE
-        else:
-            return
-        self._leave(cut)
-        self._voice.drop(self._window)
+        cut = last_sentence(self._prefix)
+        window = self._end_of(cut)
+        room = int(self._options.step_s * SAMPLE_RATE)
+        if full and window < self._window + room:
+            cut = max(len(self._prefix) - 3, 0)
+            window = self._end_of(cut)
+        if full and window < self._window + room:
+            window = step.end - SAMPLE_RATE
+            cut = settled(self._prefix, window / SAMPLE_RATE)
+        if window > self._window:
+            self._window = window
+            self._leave(cut)
+            self._voice.drop(window)
+
+    def _end_of(self, count: int) -> int:
+        """Return the sample at which the window's first ``count`` committed words end."""
+        return int(self._prefix[count - 1].end * SAMPLE_RATE) if count else self._window
 
     def _leave(self, count: int) -> None:
         """Let the first words of the window become the text before it."""
@@ -291,12 +338,12 @@ class StreamingRecogniser:
         self._prefix = self._prefix[count:]
 
 
-def trim_index(words: Sequence[Word], *, anywhere: bool) -> int:
-    """Return how many words can leave the window: up to the last sentence end.
+def settled(words: Sequence[Word], before_s: float) -> int:
+    """Return how many leading words end by ``before_s``."""
+    return next((n for n, word in enumerate(words) if word.end > before_s), len(words))
 
-    With ``anywhere``, all but the last three if there is no sentence end.
-    """
-    for index in range(len(words), 0, -1):
-        if ends_sentence(words[index - 1].word):
-            return index
-    return max(len(words) - 3, 0) if anywhere else 0
+
+def last_sentence(words: Sequence[Word]) -> int:
+    """Return how many leading words there are up to the last sentence end."""
+    ends = (n for n in range(len(words), 0, -1) if ends_sentence(words[n - 1].word))
+    return next(ends, 0)

@@ -27,6 +27,8 @@ FRAME_S = FRAME / SAMPLE_RATE
 """Seconds a frame."""
 
 _CONTEXT = 64
+_WIDTH = 128
+_STATE = 2 * _WIDTH + _CONTEXT
 _MODEL_FILE = "silero_vad_v6.onnx"
 
 
@@ -62,13 +64,23 @@ def _session() -> onnxruntime.InferenceSession:
 
 
 class SileroVad:
-    """Speech probabilities of one stream of audio."""
+    """Speech probabilities of one stream of audio.
 
-    def __init__(self) -> None:
-        self._hidden = np.zeros((1, 1, 128), dtype=np.float32)
-        self._cell = np.zeros((1, 1, 128), dtype=np.float32)
-        self._context = np.zeros(_CONTEXT, dtype=np.float32)
-        self._rest = np.zeros(0, dtype=np.float32)
+    Args:
+        state: What ``state`` gave, to go on exactly there; empty to begin.
+    """
+
+    def __init__(self, state: bytes = b"") -> None:
+        values = np.frombuffer(state, dtype=np.float32) if state else np.zeros(_STATE, np.float32)
+        self._hidden = values[:_WIDTH].reshape(1, 1, _WIDTH)
+        self._cell = values[_WIDTH : 2 * _WIDTH].reshape(1, 1, _WIDTH)
+        self._context = values[2 * _WIDTH : _STATE]
+        self._rest = values[_STATE:]
+
+    def state(self) -> bytes:
+        """Return all that it remembers of the audio so far, at most 3.3 kB."""
+        parts = (self._hidden.ravel(), self._cell.ravel(), self._context, self._rest)
+        return np.concatenate(parts).astype(np.float32).tobytes()
 
     def accept(self, audio: Samples) -> NDArray[np.float32]:
         """Take samples and return the probability of each whole frame that they complete."""
@@ -110,16 +122,51 @@ class Boundary(msgspec.Struct, frozen=True):
     at: int
 
 
-class Endpointer:
-    """Turns speech probabilities into boundaries of utterances; see VadOptions."""
+class EndpointerState(msgspec.Struct, frozen=True, kw_only=True):
+    """What another endpointer needs to go on; all in samples of the session.
 
-    def __init__(self, options: VadOptions, *, start: int = 0) -> None:
-        """Begin in silence at sample ``start``."""
+    Attributes:
+        position: Begin of the next frame.
+        voice: Whether an utterance is under way.
+        candidate: Begin of a burst that is too short for an utterance as yet.
+        last_speech: Sample after the last frame with speech.
+    """
+
+    position: int = 0
+    voice: VoiceState = VoiceState.SILENCE
+    candidate: int | None = None
+    last_speech: int = 0
+
+
+class Endpointer:
+    """Turns speech probabilities into boundaries of utterances; see VadOptions.
+
+    Args:
+        options: When speech begins and ends.
+        state: Where to go on; by default in silence at the first sample.
+    """
+
+    def __init__(self, options: VadOptions, state: EndpointerState | None = None) -> None:
+        state = state or EndpointerState()
         self._options = options
-        self._position = start
-        self._candidate: int | None = None
-        self._last_speech = start
-        self.state = VoiceState.SILENCE
+        self._position = state.position
+        self._candidate = state.candidate
+        self._last_speech = state.last_speech
+        self._voice = state.voice
+
+    def state(self) -> EndpointerState:
+        """Return what another endpointer needs to go on."""
+        return EndpointerState(
+            position=self._position,
+            voice=self._voice,
+            candidate=self._candidate,
+            last_speech=self._last_speech,
+        )
+
+    @property
+    def position(self) -> int:
+        """Begin of the next frame, in samples."""
+        return self._position
 
     @property
     def silence_s(self) -> float:
@@ -135,7 +182,7 @@ class Endpointer:
         """Take the next frame's probability and return the boundary it makes, if any."""
         begin = self._position
         self._position += FRAME
-        if self.state is VoiceState.SILENCE:
+        if self._voice is VoiceState.SILENCE:
             return self._in_silence(probability, begin)
         return self._in_speech(probability)
 
@@ -148,7 +195,7 @@ class Endpointer:
         self._last_speech = self._position
         if self._position - self._candidate < self._options.min_speech_s * SAMPLE_RATE:
             return None
-        self.state = VoiceState.SPEECH
+        self._voice = VoiceState.SPEECH
         boundary = Boundary(VoiceState.SPEECH, self._candidate)
         self._candidate = None
         return boundary
@@ -159,5 +206,5 @@ class Endpointer:
             return None
         if self.silence_s < self._options.endpoint_s:
             return None
-        self.state = VoiceState.SILENCE
+        self._voice = VoiceState.SILENCE
         return Boundary(VoiceState.SILENCE, self._last_speech)

@@ -204,6 +204,7 @@ class _Worker:
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop_asked.wait(), pause_s)
+            if self._stop_asked.is_set():
                 break
             pause_s = min(2 * pause_s, self._options.longest_restart_s)
             self._restarts += 1

@@ -76,8 +76,8 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         models: Loaded models.
         memory_bytes: Proportional set size of the process.
         cpu_percent: Share of one core since the last report.
-        default_engine: Engine that ``auto`` means here, or why there is none.
-        default_reason: Why, and how to get a better one.
+        default_engine: Engine that ``auto`` means here, or None if none loads.
+        default_reason: Why it does or does not, and how to get a better one.
         device: Device in use, with its name.
     """
 

@@ -90,7 +90,7 @@ class Worker:
         self._options = options
         self._now = now
         self._jobs = JobRunner(models)
-        self._hosts: dict[str, SessionHost] = {}
+        self._hosts: set[SessionHost] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(options.max_sessions)
         self._draining = asyncio.Event()
@@ -160,7 +160,7 @@ class Worker:
             options=self._options.streaming,
             now=self._now,
         )
-        self._hosts[claim.session_id] = host
+        self._hosts.add(host)
         try:
             await host.run()
         except (ClaimLost, NotFound):
@@ -171,7 +171,7 @@ class Worker:
             _log.exception("session host failed", session_id=claim.session_id)
             await self._release(claim)
         finally:
-            del self._hosts[claim.session_id]
+            self._hosts.discard(host)
             self._room.release()
 
     async def _work_for_ever(self) -> None:
@@ -207,14 +207,14 @@ class Worker:
     async def _touch_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._options.touch_s)
-            for host in list(self._hosts.values()):
+            for host in list(self._hosts):
                 try:
                     await self._log.touch(host.claim)
                 except (ClaimLost, NotFound):
                     _log.info("claim lost", session_id=host.session_id)
 
     async def _leave_sessions(self) -> None:
-        claims = [host.claim for host in self._hosts.values()]
+        claims = [host.claim for host in self._hosts]
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -233,12 +233,12 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     def _report(self) -> WorkerReport:
-        hosts = list(self._hosts.values())
+        hosts = list(self._hosts)
         return WorkerReport(
             worker_id=self._worker_id,
             pid=os.getpid(),
             host=socket.gethostname(),
-            ready=len(hosts) < self._options.max_sessions,
+            ready=len(hosts) < self._options.max_sessions and not self._draining.is_set(),
             sessions=tuple(host.session_id for host in hosts),
             buffered_s=tuple(round(host.buffered_s, 2) for host in hosts),
             models=tuple(self._models.loaded()),

@@ -174,9 +174,10 @@ class WhisperEngine:
         prepared: list[_Prepared] = []
         for index, request in enumerate(requests):
             confidence: float | None = None
-            language = request.language
-            if language is None:
+            if request.language is None:
                 language, confidence = detected[index] if detected else ("en", None)
+            else:
+                language = request.language.partition("-")[0]
             if language not in self._languages:
                 raise UnsupportedLanguage(
                     f"the model {self._info.model} does not know the language {language!r}; "

@@ -19,14 +19,14 @@ import structlog
 
 from livetranslate.asr.decoders import StepDecoder, make_decoder
 from livetranslate.asr.manager import ModelLease, ModelManager
-from livetranslate.asr.streaming import Step, StreamingOptions, StreamingRecogniser
+from livetranslate.asr.streaming import StreamingOptions, StreamingRecogniser
 from livetranslate.asr.voice import as_float
 from livetranslate.audio.levels import rms_dbfs
-from livetranslate.domain.audio import AudioChunk, seconds
-from livetranslate.domain.errors import InternalError, LiveTranslateError
+from livetranslate.domain.audio import AudioChunk
+from livetranslate.domain.errors import InternalError, LiveTranslateError, UnsupportedLanguage
 from livetranslate.domain.events import SessionEvent, TranslationResult
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
-from livetranslate.domain.speech import Hypothesis
+from livetranslate.domain.speech import Segment
 from livetranslate.sessions.host.progress import HostState, Ledger, read_state
 from livetranslate.sessions.host.tally import Tally
 from livetranslate.sessions.host.telling import Teller
@@ -90,6 +90,7 @@ class SessionHost:
         self._tell = Teller(claim.session_id, now)
         self._tally = Tally(state.statistics if state else SessionStatistics())
         self._position = claim.checkpoint.position if claim.checkpoint else -1
+        self._taken = state.taken if state else -1
         self._ledger = Ledger(self._position)
         self._heard = state.recogniser.start if state else 0
         self._reported = self._position
@@ -125,15 +126,15 @@ class SessionHost:
             BackendUnavailable: The log cannot be reached.
         """
         try:
-            lease = await self._models.acquire(
-                engine=self._config.engine,
-                model=self._config.model,
-                language=self._config.language,
-            )
-        except LiveTranslateError as error:
-            await self._give_up(error)
-            return
-        try:
+            try:
+                lease = await self._models.acquire(
+                    engine=self._config.engine,
+                    model=self._config.model,
+                    language=self._config.language,
+                )
+            except LiveTranslateError as error:
+                await self._give_up(error)
+                return
             with lease:
                 await self._serve(lease)
         finally:
@@ -156,8 +157,7 @@ class SessionHost:
             )
             await self._write(started)
         else:
-            for segment in self._resumed.untranslated:
-                self._translation.update(segment)
+            self._translation.resume(self._resumed.untranslated)
         decoder = make_decoder(lease)
         while True:
             entries = await self._log.read_entries(
@@ -173,16 +173,17 @@ class SessionHost:
     ) -> bool:
         """Take entries in and do all that they make due; False after the last one."""
         for entry in entries:
-            self._position = entry.position
             match entry:
                 case AudioEntry(chunk=chunk):
+                    self._note(entry, chunk.end)
                     self._hear(chunk, recogniser)
-                    self._ledger.take(entry, chunk.end)
                 case UpdateEntry(update=update):
                     if not await self._advance(recogniser, decoder):
                         return False
-                    self._ledger.take(entry, self._heard)
-                    await self._update(update, recogniser)
+                    applied = entry.position <= self._taken
+                    self._note(entry, self._heard)
+                    if not applied:
+                        await self._update(update, recogniser)
                 case EndEntry(reason=reason):
                     recogniser.finish()
                     if await self._advance(recogniser, decoder):
@@ -194,13 +195,20 @@ class SessionHost:
             await self._write()
         return True
 
+    def _note(self, entry: LogEntry, end: int) -> None:
+        """Note an entry as taken in; ``end`` is where the session's audio has got to with it."""
+        self._position = entry.position
+        self._taken = max(self._taken, entry.position)
+        self._ledger.take(entry, end)
+
     def _hear(self, chunk: AudioChunk, recogniser: StreamingRecogniser) -> None:
-        """Give a chunk's samples to the recogniser, less those that are known already."""
+        """Give a chunk's samples to the recogniser, less those in front of where it goes on."""
+        if chunk.seq >= self._tally.statistics.chunks:
+            self._tally.audio(chunk)
         pcm = np.frombuffer(chunk.pcm, dtype=np.int16)[max(self._heard - chunk.start, 0) :]
         if not len(pcm):
             return
         self._heard = chunk.end
-        self._tally.audio(seconds(len(pcm)))
         for speech in recogniser.accept(pcm):
             level = rms_dbfs(as_float(pcm))
             self._outbox.append(self._tell.vad(speech=speech, level_dbfs=level))
@@ -217,18 +225,23 @@ class SessionHost:
             except Exception as error:  # noqa: BLE001 - an engine's fault is told, not passed on
                 if not await self._failed(error):
                     return False
-                hypothesis = _nothing(step)
+                if not step.final or self._failures > 1:
+                    self._say(recogniser.skip(step))
             else:
                 self._failures = 0
-            self._tally.inference(monotonic() - begin)
-            for segment in recogniser.apply(step, hypothesis):
-                result = self._tell.result(segment)
-                if segment.is_final:
-                    self._tally.segment(len(segment.words))
-                self._outbox.append(result)
-                self._translation.update(result)
+                self._tally.inference(monotonic() - begin)
+                self._say(recogniser.apply(step, hypothesis))
             steps += 1
         return True
+
+    def _say(self, changed: Sequence[Segment]) -> None:
+        """Tell of changed segments and have them translated."""
+        for segment in changed:
+            result = self._tell.result(segment)
+            if segment.is_final:
+                self._tally.segment(len(segment.words))
+            self._outbox.append(result)
+            self._translation.update(result)
 
     async def _translated(self, result: TranslationResult) -> None:
         """Write a translation as it comes."""
@@ -237,6 +250,14 @@ class SessionHost:
         await self._write(result)
 
     async def _update(self, update: ConfigUpdate, recogniser: StreamingRecogniser) -> None:
+        """Apply a change; a language that the engine lacks is left out of it, and that is told."""
+        language, known = update.language, recogniser.capabilities
+        if language is not msgspec.UNSET and not known.knows(language):
+            error = _unknown(language, known.languages)
+            self._outbox.append(self._tell.error(error, fatal=False))
+            update = msgspec.structs.replace(update, language=msgspec.UNSET)
+            if not update.changes():
+                return
         self._config = update.apply(self._config)
         recogniser.configure(self._config)
         self._translation.configure(self._config)
@@ -284,6 +305,7 @@ class SessionHost:
             return None
         recogniser = self._recogniser.state()
         state = HostState(
+            taken=self._taken,
             config=self._config,
             recogniser=recogniser,
             statistics=self._tally.statistics,
@@ -295,6 +317,10 @@ class SessionHost:
         return self._tally.totals(self._recogniser.speech_s if self._recogniser else 0.0)
 
 
-def _nothing(step: Step) -> Hypothesis:
-    """Return the hypothesis that stands for a failed decoding."""
-    return Hypothesis(words=(), language=step.language or "en")
+def _unknown(language: str, known: tuple[str, ...]) -> UnsupportedLanguage:
+    return UnsupportedLanguage(
+        f"the engine at work does not know the language {language!r}, so the one before stays; "
+        f"it knows {', '.join(known)}",
+        available=known,
+        field="config.language",
+    )

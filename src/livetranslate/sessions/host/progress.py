@@ -7,8 +7,8 @@ from collections import deque
 import msgspec
 
 from livetranslate.asr.streaming import RecogniserState
-from livetranslate.domain.events import TranscriptionResult
 from livetranslate.domain.session import SessionConfig, SessionStatistics
+from livetranslate.sessions.host.translating import Untranslated
 from livetranslate.sessions.log.base import Checkpoint, LogEntry, UpdateEntry
 
 
@@ -16,16 +16,18 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """Content of a session's checkpoint.
 
     Attributes:
-        config: Configuration with all updates so far.
+        taken: Position of the newest entry that was taken in.
+        config: Configuration with all updates up to there.
         recogniser: Where recognition goes on.
         statistics: Totals so far.
         untranslated: Final segments whose translations are not written yet.
     """
 
+    taken: int
     config: SessionConfig
     recogniser: RecogniserState
     statistics: SessionStatistics
-    untranslated: tuple[TranscriptionResult, ...] = ()
+    untranslated: tuple[Untranslated, ...] = ()
 
 
 _decoder = msgspec.msgpack.Decoder(HostState)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from livetranslate.domain.audio import AudioChunk, seconds
 from livetranslate.domain.session import SessionStatistics
 
 
@@ -17,17 +18,16 @@ class Tally:
     def __init__(self, statistics: SessionStatistics) -> None:
         self.statistics = statistics
 
-    def audio(self, seconds: float) -> None:
-        """Count a chunk."""
-        old = self.statistics
+    def audio(self, chunk: AudioChunk) -> None:
+        """Count the audio up to the end of a chunk."""
         self.statistics = msgspec.structs.replace(
-            old, chunks=old.chunks + 1, audio_s=old.audio_s + seconds
+            self.statistics, chunks=chunk.seq + 1, audio_s=seconds(chunk.end)
         )
 
-    def inference(self, seconds: float) -> None:
-        """Count the engine's time."""
+    def inference(self, spent_s: float) -> None:
+        """Count the time that a decoding took."""
         old = self.statistics
-        self.statistics = msgspec.structs.replace(old, inference_s=old.inference_s + seconds)
+        self.statistics = msgspec.structs.replace(old, inference_s=old.inference_s + spent_s)
 
     def segment(self, words: int) -> None:
         """Count a final segment."""

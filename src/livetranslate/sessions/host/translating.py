@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
+import msgspec
 import structlog
 
-from livetranslate.domain.errors import LiveTranslateError
 from livetranslate.domain.events import TranscriptionResult, TranslationResult
 from livetranslate.domain.session import SessionConfig
 from livetranslate.translation.base import Translator
@@ -25,6 +25,18 @@ MAX_PENDING = 256
 """Final segments that may wait for translation; the oldest is given up beyond (drop oldest)."""
 
 
+class Untranslated(msgspec.Struct, frozen=True):
+    """A final segment whose translations are not all emitted.
+
+    Attributes:
+        result: The segment.
+        languages: Languages that are missing.
+    """
+
+    result: TranscriptionResult
+    languages: tuple[str, ...]
+
+
 class SessionTranslation(Protocol):
     """Translation of one session's segments."""
 
@@ -36,8 +48,12 @@ class SessionTranslation(Protocol):
         """Apply changed targets, context and glossary to what follows."""
         ...
 
-    def pending(self) -> tuple[TranscriptionResult, ...]:
-        """Return the final segments whose translations are not emitted yet."""
+    def pending(self) -> tuple[Untranslated, ...]:
+        """Return the final segments whose translations are not all emitted, oldest first."""
+        ...
+
+    def resume(self, pending: Sequence[Untranslated]) -> None:
+        """Take what another translation left; before anything else."""
         ...
 
     async def flush(self) -> None:
@@ -51,14 +67,6 @@ class SessionTranslation(Protocol):
 
 TranslationFactory = Callable[[str, SessionConfig, Emit], SessionTranslation]
 """Makes the translation of a session: its id, its configuration, where results go."""
-
-
-class _Awaited:
-    """A final segment and the languages it still waits for."""
-
-    def __init__(self, result: TranscriptionResult, languages: set[str]) -> None:
-        self.result = result
-        self.languages = languages
 
 
 class HostTranslation:
@@ -95,11 +103,11 @@ class HostTranslation:
             context=config.context or "",
             glossary=config.glossary,
         )
-        self._queue: deque[TranscriptionResult] = deque()
+        self._queue: deque[TranscriptionResult | SessionConfig] = deque()
         self._filled = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._awaited: dict[str, _Awaited] = {}
+        self._awaited: dict[str, Untranslated] = {}
         self._pump = asyncio.create_task(self._run(), name=f"translation of {session_id}")
 
     def update(self, result: TranscriptionResult) -> None:
@@ -109,23 +117,25 @@ class HostTranslation:
         if self._queue and _same_preview(self._queue[-1], result):
             self._queue.pop()
         if result.is_final:
-            self._awaited[result.segment_id] = _Awaited(result, set(self._targets))
-        self._queue.append(result)
-        self._idle.clear()
-        self._filled.set()
+            self._await(Untranslated(result, tuple(dict.fromkeys(self._targets))))
+        self._put(result)
 
     def configure(self, config: SessionConfig) -> None:
         """See SessionTranslation."""
         self._targets = config.target_languages
-        self._segments.configure(
-            target_languages=config.target_languages,
-            context=config.context or "",
-            glossary=config.glossary,
-        )
+        self._put(config)
 
-    def pending(self) -> tuple[TranscriptionResult, ...]:
+    def pending(self) -> tuple[Untranslated, ...]:
         """See SessionTranslation."""
-        return tuple(awaited.result for awaited in self._awaited.values())
+        return tuple(self._awaited.values())
+
+    def resume(self, pending: Sequence[Untranslated]) -> None:
+        """See SessionTranslation."""
+        for left in pending:
+            languages = tuple(name for name in left.languages if name in self._targets)
+            if languages:
+                self._await(Untranslated(left.result, languages))
+                self._put(left.result)
 
     async def flush(self) -> None:
         """See SessionTranslation."""
@@ -138,35 +148,58 @@ class HostTranslation:
         await asyncio.gather(self._pump, return_exceptions=True)
         await self._segments.close()
 
+    def _await(self, untranslated: Untranslated) -> None:
+        self._awaited[untranslated.result.segment_id] = untranslated
+
+    def _put(self, item: TranscriptionResult | SessionConfig) -> None:
+        self._queue.append(item)
+        self._idle.clear()
+        self._filled.set()
+
     async def _run(self) -> None:
         while True:
             await self._filled.wait()
-            while self._queue:
-                await self._drop_oldest()
-                result = self._queue.popleft()
-                try:
-                    await self._segments.update(result)
-                except LiveTranslateError as error:
-                    _log.warning(
-                        "translation stopped", session_id=self._session_id, reason=error.message
-                    )
-                    self._queue.clear()
+            try:
+                while self._queue:
+                    await self._drop_oldest()
+                    await self._work(self._queue.popleft())
+            except Exception as error:  # noqa: BLE001 - what was raised is that nothing can be told
+                _log.warning("translation stopped", session_id=self._session_id, reason=str(error))
+                self._queue.clear()
             self._filled.clear()
             self._idle.set()
 
+    async def _work(self, item: TranscriptionResult | SessionConfig) -> None:
+        if isinstance(item, TranscriptionResult):
+            await self._segments.update(item)
+        else:
+            self._segments.configure(
+                target_languages=item.target_languages,
+                context=item.context or "",
+                glossary=item.glossary,
+            )
+
     async def _drop_oldest(self) -> None:
-        finals = [result for result in self._queue if result.is_final]
+        finals = [
+            item for item in self._queue if isinstance(item, TranscriptionResult) and item.is_final
+        ]
         for result in finals[: max(len(finals) - MAX_PENDING, 0)]:
             self._queue.remove(result)
-            for language in self._targets:
+            for language in self._awaited[result.segment_id].languages:
                 await self._deliver(self._given_up(result, language))
 
     async def _deliver(self, result: TranslationResult) -> None:
-        awaited = self._awaited.get(result.segment_id)
-        if result.is_final and awaited is not None:
-            awaited.languages.discard(result.target_language)
-            if not awaited.languages:
-                del self._awaited[result.segment_id]
+        """Emit a result, unless it is a final one that was emitted before."""
+        name, language = result.segment_id, result.target_language
+        if result.is_final:
+            awaited = self._awaited.get(name)
+            if awaited is None or language not in awaited.languages:
+                return
+            missing = tuple(other for other in awaited.languages if other != language)
+            if missing:
+                self._awaited[name] = Untranslated(awaited.result, missing)
+            else:
+                del self._awaited[name]
         await self._emit(result)
 
     def _given_up(self, result: TranscriptionResult, language: str) -> TranslationResult:
@@ -184,6 +217,10 @@ class HostTranslation:
         )
 
 
-def _same_preview(queued: TranscriptionResult, newer: TranscriptionResult) -> bool:
+def _same_preview(queued: TranscriptionResult | SessionConfig, newer: TranscriptionResult) -> bool:
     """Return whether a queued preview is worthless now."""
-    return not queued.is_final and queued.segment_id == newer.segment_id
+    return (
+        isinstance(queued, TranscriptionResult)
+        and not queued.is_final
+        and queued.segment_id == newer.segment_id
+    )
