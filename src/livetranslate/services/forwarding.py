@@ -145,7 +145,10 @@ class ForwardedSession:
         position = self._kept
         first_missing = self._generation.first_seq + await self._open()
         while not self._ending:
-            for entry in await self._source.read_entries(self.session_id, position, wait_s=5.0):
+            entries = await self._source.read_entries(self.session_id, position, wait_s=5.0)
+            if not entries and (await self._source.state(self.session_id)).ended:
+                break
+            for entry in entries:
                 position = entry.position
                 if not (isinstance(entry, AudioEntry) and entry.chunk.seq < first_missing):
                     await self._send_entry(entry)
