@@ -13,6 +13,7 @@ from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.errors import ClaimLost, NotFound
 from livetranslate.domain.events import (
     SessionEnded,
+    SessionError,
     SessionEvent,
     SessionStarted,
     SessionUpdated,
@@ -21,6 +22,7 @@ from livetranslate.domain.events import (
 )
 from livetranslate.domain.session import (
     AppliedConfig,
+    EndReason,
     PolicyName,
     SessionConfig,
     SessionStatistics,
@@ -83,6 +85,9 @@ class ScriptedWorker:
 
     async def _work(self, claim: Claim, script: _Script) -> None:
         await self.working.wait()
+        if script.config.language == "xx":
+            await self.log.append_events(claim, script.failed())
+            return
         await self.log.append_events(claim, [script.started(self.worker_id)])
         position = -1
         while True:
@@ -119,6 +124,24 @@ class _Script:
             worker_id=worker_id,
         )
         return SessionStarted(session_id=self.session_id, timestamp=_now(), config=applied)
+
+    def failed(self) -> list[SessionEvent]:
+        return [
+            SessionError(
+                session_id=self.session_id,
+                timestamp=_now(),
+                code="unsupported_language",
+                message="xx is not spoken here",
+                field="config.language",
+                fatal=True,
+            ),
+            SessionEnded(
+                session_id=self.session_id,
+                timestamp=_now(),
+                reason=EndReason.FAILED,
+                statistics=SessionStatistics(),
+            ),
+        ]
 
     def take(self, entry: AudioEntry | UpdateEntry | EndEntry) -> list[SessionEvent]:
         if isinstance(entry, UpdateEntry):

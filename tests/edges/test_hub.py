@@ -135,6 +135,20 @@ async def test_the_end_is_told_once_and_frees_everything():
     assert (done, hub.feeds, log.waiting) == (["s"], 0, 0)
 
 
+async def test_an_end_that_was_seen_is_the_end():
+    log = CountingLog()
+    await log.create("s", SessionConfig())
+    ended = SessionEnded(
+        session_id="s", timestamp=NOW, reason=EndReason.FAILED, statistics=SessionStatistics()
+    )
+    last = await log.append_system_events("s", [ended])
+    hub = Hub(log)
+    done: list[str] = []
+    hub.listen("s", Outbox(OutboxOptions()), after=last, on_done=done.append)
+    await settle()
+    assert (done, hub.feeds, log.waiting) == (["s"], 0, 0)
+
+
 async def test_a_session_that_is_deleted_is_told_as_gone():
     log = CountingLog()
     await log.create("s", SessionConfig())

@@ -100,6 +100,19 @@ async def test_a_session_cut_off_mid_way_ends_with_the_same_text(platform):
     assert client.texts("s1") == ["w0 w1 w2 w3", "w4 w5"]
 
 
+async def test_a_session_that_fails_harms_nobody(platform):
+    async with platform.client() as failing, platform.client() as other:
+        await other.start("good")
+        await failing.send(type="start_session", session_id="bad", config={"language": "xx"})
+        error = await failing.until("error")
+        assert (error["code"], error["field"]) == ("unsupported_language", "config.language")
+        assert error["fatal"]
+        assert (await failing.until("session_ended"))["reason"] == "failed"
+        await failing.start("again")
+        await other.socket.send(chunk(1))
+        await other.until("transcription_result", text="w1")
+
+
 async def test_updates_reach_the_recogniser(platform):
     async with platform.client() as client:
         await client.start("s1")

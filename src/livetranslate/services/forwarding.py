@@ -144,10 +144,10 @@ class ForwardedSession:
         """Open or resume the session at the instance and send what it has not confirmed."""
         position = self._kept
         first_missing = self._generation.first_seq + await self._open()
-        while not (self._ending or self._done):
+        while not self._ending:
             entries = await self._source.read_entries(self.session_id, position, wait_s=5.0)
-            if not entries:
-                await self._source.touch(self._claim)
+            if not entries and (await self._source.state(self.session_id)).ended:
+                break
             for entry in entries:
                 position = entry.position
                 if not (isinstance(entry, AudioEntry) and entry.chunk.seq < first_missing):

@@ -110,8 +110,9 @@ class SessionClient:
                 config=applied,
             )
         )
-        if not (state.ended and last_event_id >= state.last_event_id):
-            self._listen(session_id, after=last_event_id)
+        seen = min(last_event_id, state.last_event_id)
+        if not state.ended or seen < state.last_event_id:
+            self._listen(session_id, after=seen)
         return state
 
     async def adopt(self, session_id: str) -> None:

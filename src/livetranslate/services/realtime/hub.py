@@ -204,6 +204,11 @@ class Hub:
                 events = await self._sessions.read_events(
                     feed.session_id, feed.position, wait_s=READ_WAIT_S
                 )
+                if not events and (await self._sessions.state(feed.session_id)).ended:
+                    # Nothing can follow an end that every listener has behind it.
+                    for listener in tuple(feed.listeners):
+                        listener.finish()
+                    break
             except NotFound as error:
                 for listener in list(feed.listeners):
                     listener.fail(error)
