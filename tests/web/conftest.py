@@ -52,7 +52,7 @@ def speech_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Browser]]:
     """Return a way to start Chromium with further flags."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -68,7 +68,7 @@ def launch() -> Iterator[Callable[..., Browser]]:
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(launch: Callable[..., Browser], speech_file: Path) -> Iterator[Browser]:
     """Return a browser whose microphone hears the speech file over and over."""
     browser = launch(f"--use-file-for-fake-audio-capture={speech_file}")
