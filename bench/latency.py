@@ -13,8 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from livetranslate.domain.errors import InvalidInput
-
 from bench.captions import Latencies, Seen, latencies
 from bench.corpus import Recording, recordings
 from bench.live import spoken_s, watch
@@ -23,6 +21,7 @@ from bench.options import BenchOptions
 from bench.report import Report, Row, interleaved, percentile, row, share_of
 from bench.running import platform
 from bench.scoring import errors
+from livetranslate.domain.errors import InvalidInput
 
 SHARES = (0.5, 0.95, 0.99)
 Watch = Callable[[Recording], Seen]

@@ -14,17 +14,16 @@ from typing import TypeVar
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from livetranslate.domain.events import SessionStarted
-from livetranslate.domain.messages import AudioAck, EndSession, StartSession
-from livetranslate.domain.session import SessionConfig
-from livetranslate.domain.wire import encode
-from livetranslate.services.client.incoming import decode_server_message
-
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.recognise import CHUNK
 from bench.report import Report, interleaved, percentile, row, share_of
 from bench.running import platform
+from livetranslate.domain.events import SessionStarted
+from livetranslate.domain.messages import AudioAck, EndSession, StartSession
+from livetranslate.domain.session import SessionConfig
+from livetranslate.domain.wire import encode
+from livetranslate.services.client.incoming import decode_server_message
 
 T = TypeVar("T")
 

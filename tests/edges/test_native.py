@@ -99,6 +99,7 @@ async def test_json_chunks_are_numbered_or_next(native):
         ('{"type": "audio_chunk", "audio": "%%"}', "invalid_input", "audio"),
         ('{"type": "audio_chunk", "audio": "AAAA", "seq": "x"}', "invalid_input", "seq"),
         ('{"type": "start_session", "session_id": "a b"}', "invalid_input", "session_id"),
+        (r'{"type": "start_session", "session_id": "a\n"}', "invalid_input", "session_id"),
         (
             '{"type": "start_session", "config": {"sample_rate": 1}}',
             "invalid_input",
@@ -126,7 +127,7 @@ async def test_a_bad_message_is_answered_and_the_connection_lives_on(native, mes
         await client.socket.send(message)
         error = await client.until("error")
         assert (error["code"], error["field"], error["fatal"]) == (code, field, False)
-        await client.send(type="heartbeat")
+        await client.send(type="heartbeat", timestamp=1_700_000_000_000)
         assert (await client.until("heartbeat"))["timestamp"]
 
 
@@ -221,6 +222,8 @@ async def test_one_feeder_at_a_time_and_a_takeover(native):
     async with native.client() as first, native.client() as second:
         await first.start("s1")
         await second.send(type="start_session", session_id="s1")
+        assert (await second.until("error"))["code"] == "session_busy"
+        await second.send(type="audio_chunk", session_id="s1", audio="AAAA")
         assert (await second.until("error"))["code"] == "session_busy"
         await second.send(type="resume_session", session_id="s1", last_seq=-1, last_event_id=0)
         await second.until("session_resumed")

@@ -78,6 +78,15 @@ async def test_requests_and_heartbeats_are_answered(up):
             await browser.until("service_response", request_id=f"{action}-{target}")
 
 
+async def test_a_refused_request_is_answered_under_its_id(up):
+    async with browsing(up, "orchestration") as browser:
+        await browser.call("service_message", type="service_request", action="x", request_id="r1")
+        answer = await browser.until("service_response", request_id="r1")
+        assert (answer["error"]["code"], answer["error"]["field"]) == ("invalid_input", "action")
+        await browser.call("service_message", type="heartbeat", request_id="r2")
+        assert "error" not in await browser.until("service_response", request_id="r2")
+
+
 async def test_services_are_subscribed_to(up):
     async with browsing(up, "orchestration") as browser:
         await browser.call("subscribe", service="workers")

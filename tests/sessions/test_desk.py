@@ -14,8 +14,13 @@ from livetranslate.domain.errors import (
     ModelUnavailable,
     NotFound,
     Overloaded,
+    UnsupportedLanguage,
+    error_types,
 )
+from livetranslate.services.problems import problem_details
+from livetranslate.services.realtime.frames import error_message
 from livetranslate.sessions.desk import Desk, DeskOptions
+from livetranslate.sessions.errors import ErrorData, error_data, rebuilt
 from livetranslate.sessions.link.client import WorkerLink
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.memory import MemorySessionLog
@@ -91,9 +96,29 @@ async def test_a_failure_reaches_the_caller_as_its_own_type(desk: Desk, far: Wor
         caller = await submitted(desk)
         job = await far.take_job("w1", wait_s=0)
         assert job is not None
-        await far.fail_job(job.job_id, code, "download it first")
+        await far.fail_job(job.job_id, ErrorData(code, "download it first", {}))
         with pytest.raises(kind, match="download it first"):
             await caller
+
+
+async def test_a_failure_keeps_what_it_carries(desk: Desk, far: WorkerDesk):
+    told = UnsupportedLanguage("no such language", available=("en", "es"), field="language")
+    caller = await submitted(desk)
+    job = await far.take_job("w1", wait_s=0)
+    assert job is not None
+    await far.fail_job(job.job_id, error_data(told))
+    with pytest.raises(UnsupportedLanguage, match="no such language") as raised:
+        await caller
+    assert tuple(raised.value.available) == ("en", "es")
+    assert raised.value.field == "language"
+
+
+@pytest.mark.parametrize("code", sorted(error_types()))
+def test_an_error_that_arrives_bare_can_still_be_told(code: str):
+    error = rebuilt(ErrorData(code, "something", {}))
+    assert error.message == "something"
+    assert problem_details(error)["code"] == code
+    assert error_message(error).code == code
 
 
 async def test_a_full_queue_refuses(desk: Desk):
@@ -118,7 +143,7 @@ async def test_results_that_nobody_waits_for_are_ignored(desk: Desk, far: Worker
     with pytest.raises(BackendUnavailable, match=r"5\.0 s"):
         await caller
     await far.finish_job(job.job_id, b"late")
-    await far.fail_job(job.job_id, "internal_error", "late")
+    await far.fail_job(job.job_id, ErrorData("internal_error", "late", {}))
 
 
 async def test_a_lost_workers_jobs_go_to_others_first_of_all(desk: Desk, far: WorkerDesk):

@@ -94,10 +94,10 @@ export interface ErrorMessage {
   readonly expected_seq?: number | null;
 }
 
-/** Answered with the same. */
+/** Answered with the same; the server's time is ISO 8601, a client may bring anything. */
 export interface Heartbeat {
   readonly type: "heartbeat";
-  readonly timestamp?: string | null;
+  readonly timestamp?: number | string | null;
 }
 
 /** Listen to a session that another connection feeds. */

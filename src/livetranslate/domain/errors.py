@@ -64,6 +64,8 @@ class SequenceGap(InvalidInput):
 
     code = "sequence_gap"
     status = 409
+    expected_seq: int = 0
+    got_seq: int = 0
 
     def __init__(self, *, expected_seq: int, got_seq: int) -> None:
         super().__init__(
@@ -141,6 +143,7 @@ class UnsupportedLanguage(LiveTranslateError):
 
     code = "unsupported_language"
     status = 422
+    available: tuple[str, ...] = ()
 
     def __init__(
         self, message: str, *, available: tuple[str, ...] = (), field: str | None = None

@@ -101,9 +101,9 @@ class Unsubscribe(Message, frozen=True, kw_only=True, tag="unsubscribe"):
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
-    """Answered with the same."""
+    """Answered with the same; the server's time is ISO 8601, a client may bring anything."""
 
-    timestamp: datetime | None = None
+    timestamp: float | str | None = None
 
 
 ClientMessage = (

@@ -182,7 +182,7 @@ def new_session_id(unix_s: int, entropy: bytes) -> str:
 
 def check_session_id(session_id: str) -> str:
     """Return the id if it is well-formed; raises InvalidInput otherwise."""
-    if not SESSION_ID_PATTERN.match(session_id):
+    if not SESSION_ID_PATTERN.fullmatch(session_id):
         raise InvalidInput(
             "a session id has 1-128 letters, digits, '_', '.' or '-'", field="session_id"
         )
@@ -202,13 +202,13 @@ def check_config(config: SessionConfig) -> SessionConfig:
 
 def check_languages(language: str, targets: tuple[str, ...]) -> None:
     """Raise InvalidInput if a code is not of the form of ISO 639 (``auto`` is a source only)."""
-    if language != "auto" and not LANGUAGE_PATTERN.match(language):
+    if language != "auto" and not LANGUAGE_PATTERN.fullmatch(language):
         raise InvalidInput(
             f"language {language!r} is neither 'auto' nor a code such as 'en'",
             field="config.language",
         )
     for target in targets:
-        if not LANGUAGE_PATTERN.match(target):
+        if not LANGUAGE_PATTERN.fullmatch(target):
             raise InvalidInput(
                 f"target language {target!r} is not a code such as 'es'",
                 field="config.target_languages",

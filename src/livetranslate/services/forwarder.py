@@ -46,6 +46,8 @@ EVENTS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(SessionE
 """Names of session events; everything else the instance says is an answer."""
 RETRIED = ("backend_unavailable", "overloaded", "shutting_down")
 """Refusals of the instance that pass."""
+CARRIED = ("field", "retry_after_s", "expected_seq")
+"""What a refusal carries beside its code and message."""
 
 _log = structlog.get_logger(__name__)
 
@@ -136,7 +138,8 @@ class Forwarder:
         code, message = str(failure.get("code")), str(failure.get("message"))
         if code in RETRIED:
             raise BackendUnavailable(message)
-        raise rebuilt(ErrorData(code, message, {}))
+        carried = {name: failure[name] for name in CARRIED if failure.get(name) is not None}
+        raise rebuilt(ErrorData(code, message, carried))
 
     async def _stay_connected(self) -> None:
         headers = {"X-API-Key": self._api_key} if self._api_key else {}

@@ -146,9 +146,9 @@ class Desk:
         if task is not None and not task.done.done():
             task.done.set_result(result)
 
-    async def fail_job(self, job_id: str, code: str, message: str) -> None:
+    async def fail_job(self, job_id: str, error: ErrorData) -> None:
         """Deliver a failure, which the caller gets as an error of the code's type."""
-        self._fail(self._tasks.get(job_id), rebuilt(ErrorData(code, message, {})))
+        self._fail(self._tasks.get(job_id), rebuilt(error))
 
     async def report(self, report: WorkerReport) -> None:
         """Leave the newest report of a worker."""

@@ -300,7 +300,9 @@ class SessionManager:
         with suppress(NotFound):
             state = await self.log.state(session_id)
             if state.ended:
-                raise Conflict(f"session {session_id} has ended; choose another id")
+                raise Conflict(
+                    f"session {session_id} has ended; choose another id", field="session_id"
+                )
             raise SessionBusy(
                 f"session {session_id} is live; resume_session takes it over", field="session_id"
             )

@@ -9,6 +9,7 @@ import msgspec
 
 from livetranslate.asr.engine import LoadedModel
 from livetranslate.domain.session import Task
+from livetranslate.sessions.errors import ErrorData
 
 
 class JobKind(str, Enum):
@@ -106,8 +107,8 @@ class WorkerDesk(Protocol):
         """Deliver the MessagePack result of a job."""
         ...
 
-    async def fail_job(self, job_id: str, code: str, message: str) -> None:
-        """Deliver a job's failure: code and message of a LiveTranslateError."""
+    async def fail_job(self, job_id: str, error: ErrorData) -> None:
+        """Deliver a job's failure."""
         ...
 
     async def report(self, report: WorkerReport) -> None:

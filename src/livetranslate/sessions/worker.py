@@ -26,6 +26,7 @@ from livetranslate.domain.errors import (
     LiveTranslateError,
     NotFound,
 )
+from livetranslate.sessions.errors import error_data
 from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.host.translating import TranslationFactory
 from livetranslate.sessions.jobs import JobRunner
@@ -190,11 +191,11 @@ class Worker:
         try:
             await self._desk.finish_job(job.job_id, await self._jobs.run(job))
         except LiveTranslateError as error:
-            await self._desk.fail_job(job.job_id, error.code, error.message)
+            await self._desk.fail_job(job.job_id, error_data(error))
         except Exception:  # noqa: BLE001 - one job's fault must not end the worker
             _log.exception("job failed", job_id=job.job_id, kind=job.kind.value)
-            message = "the job failed; the worker's log says why"
-            await self._desk.fail_job(job.job_id, InternalError.code, message)
+            fault = InternalError("the job failed; the worker's log says why")
+            await self._desk.fail_job(job.job_id, error_data(fault))
         finally:
             room.release()
 

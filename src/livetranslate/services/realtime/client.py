@@ -231,6 +231,11 @@ class SessionClient:
 
     def _intake(self, session_id: str) -> Intake:
         intake = self.fed.get(session_id)
+        if intake is None and session_id in self._edge.fed:
+            raise SessionBusy(
+                "another connection feeds this session; resume_session takes it over",
+                field="session_id",
+            )
         if intake is None:
             raise InvalidInput(
                 "this connection does not feed that session; start_session or resume_session first",

@@ -183,7 +183,7 @@ class NativeProtocol:
 
     async def _heartbeat(self, message: Heartbeat) -> None:
         del message
-        self._client.send(Heartbeat(timestamp=datetime.now(UTC)))
+        self._client.send(Heartbeat(timestamp=datetime.now(UTC).isoformat()))
 
     async def _chunk(self, session_id: str | None, data: bytes, seq: int | None) -> None:
         if session_id is None:

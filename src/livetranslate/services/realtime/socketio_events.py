@@ -10,12 +10,12 @@ import msgspec
 
 import livetranslate
 from livetranslate.domain import wire
-from livetranslate.domain.errors import InvalidInput
+from livetranslate.domain.errors import InvalidInput, LiveTranslateError
 from livetranslate.domain.events import TranslationResult
-from livetranslate.domain.messages import Connected, Subscribe, Unsubscribe
+from livetranslate.domain.messages import Connected, ErrorMessage, Subscribe, Unsubscribe
 from livetranslate.services.realtime.connections import Protocol
 from livetranslate.services.realtime.edge import Edge
-from livetranslate.services.realtime.frames import Frame
+from livetranslate.services.realtime.frames import Frame, error_message
 from livetranslate.services.realtime.socketio_edge import SocketIoClient, SocketIoEdge
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.translation.base import TranslationRequest, Translator
@@ -89,23 +89,37 @@ class OrchestrationEvents:
         self._subscriptions.remove(message.service, client.outbox)
 
     async def _service_message(self, client: SocketIoClient, data: dict[str, Any]) -> None:
-        kind = data.get("type")
-        if kind == "heartbeat":
-            answer: dict[str, Any] = {"timestamp": datetime.now(UTC).isoformat()}
-        elif kind == "service_request":
-            answer = await self._request(data)
-        elif kind == "join_session":
-            state = await client.loose.join(data)
-            answer = {"session_id": state.session_id, "next_seq": state.next_seq}
-        elif kind == "leave_session":
-            await client.loose.leave(data)
-            answer = {"session_id": data.get("session_id")}
-        else:
-            raise InvalidInput(
-                "type is heartbeat, service_request, join_session or leave_session", field="type"
-            )
-        response = ServiceResponse(request_id=data.get("request_id"), kind=kind, data=answer)
+        """Answer with ``service_response``, a refusal too where a ``request_id`` waits for it."""
+        asked = wire.convert(data, ServiceMessage)
+        try:
+            answer = await self._answer(client, asked.type, data)
+        except LiveTranslateError as error:
+            if asked.request_id is not None:
+                told = error_message(error)
+                refusal = ServiceResponse(
+                    request_id=asked.request_id, kind=asked.type, data={}, error=told
+                )
+                client.outbox.put(Frame(refusal))
+            raise
+        response = ServiceResponse(request_id=asked.request_id, kind=asked.type, data=answer)
         client.outbox.put(Frame(response))
+
+    async def _answer(
+        self, client: SocketIoClient, kind: str | None, data: dict[str, Any]
+    ) -> dict[str, Any]:
+        if kind == "heartbeat":
+            return {"timestamp": datetime.now(UTC).isoformat()}
+        if kind == "service_request":
+            return await self._request(data)
+        if kind == "join_session":
+            state = await client.loose.join(data)
+            return {"session_id": state.session_id, "next_seq": state.next_seq}
+        if kind == "leave_session":
+            await client.loose.leave(data)
+            return {"session_id": data.get("session_id")}
+        raise InvalidInput(
+            "type is heartbeat, service_request, join_session or leave_session", field="type"
+        )
 
     async def _request(self, data: dict[str, Any]) -> dict[str, Any]:
         action, target = data.get("action"), data.get("target_service")
@@ -153,9 +167,17 @@ class OrchestrationEvents:
         )
 
 
+class ServiceMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a ``service_message`` that all its types share."""
+
+    type: str | None = None
+    request_id: str | int | None = None
+
+
 class ServiceResponse(msgspec.Struct, frozen=True, kw_only=True, tag="service_response"):
-    """Answer to a ``service_message``."""
+    """Answer to a ``service_message``; ``error`` says why there is no other."""
 
     request_id: str | int | None
-    kind: str
+    kind: str | None
     data: dict[str, Any]
+    error: ErrorMessage | msgspec.UnsetType = msgspec.UNSET

@@ -171,7 +171,7 @@ class SegmentStream:
 
 def check_language(code: str, *, field: str) -> None:
     """Raise InvalidInput naming ``field`` if a code does not have the form of ISO 639."""
-    if not LANGUAGE_PATTERN.match(code):
+    if not LANGUAGE_PATTERN.fullmatch(code):
         raise InvalidInput(f"{field}: {code!r} is not a language code such as 'es'", field=field)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
-from livetranslate.sessions.errors import rebuilt
+from livetranslate.sessions.errors import ErrorData, rebuilt
 from livetranslate.sessions.link.frames import (
     Answer,
     Cancel,
@@ -217,9 +217,9 @@ class RemoteDesk:
         """Deliver a result."""
         await self._call("desk.finish_job", job_id, result)
 
-    async def fail_job(self, job_id: str, code: str, message: str) -> None:
+    async def fail_job(self, job_id: str, error: ErrorData) -> None:
         """Deliver a failure."""
-        await self._call("desk.fail_job", job_id, code, message)
+        await self._call("desk.fail_job", job_id, error)
 
     async def report(self, report: WorkerReport) -> None:
         """Leave the newest report."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from livetranslate.domain.errors import ClaimLost, LiveTranslateError
 from livetranslate.domain.events import SessionEnded, SessionEvent
 from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.errors import ErrorData
 from livetranslate.sessions.log.base import Checkpoint, Claim, SessionLog
 from livetranslate.sessions.work import Job, WorkerReport
 
@@ -83,10 +84,10 @@ class Holdings:
         self._jobs.pop(job_id, None)
         await self._desk.finish_job(job_id, result)
 
-    async def fail_job(self, call_id: int, job_id: str, code: str, message: str) -> None:
+    async def fail_job(self, call_id: int, job_id: str, error: ErrorData) -> None:
         """Deliver a failure."""
         self._jobs.pop(job_id, None)
-        await self._desk.fail_job(job_id, code, message)
+        await self._desk.fail_job(job_id, error)
 
     async def report(self, call_id: int, report: WorkerReport) -> None:
         """Note the worker's name and hand its report on."""
