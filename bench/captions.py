@@ -12,11 +12,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from livetranslate.asr.policy import normalise
-from livetranslate.domain.events import TranscriptionResult
-
 from bench.corpus import SpokenWord
 from bench.scoring import matches
+from livetranslate.asr.policy import normalise
+from livetranslate.domain.events import TranscriptionResult
 
 FRAME_S = 0.016
 """What comes within one frame of a display is seen at once."""

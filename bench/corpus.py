@@ -47,7 +47,9 @@ class Recording(msgspec.Struct, frozen=True):
         return np.clip(np.round(self.audio * 32768), -32768, 32767).astype(np.int16)
 
 
-def recordings(folder: Path, *, language: str | None = None, most_s: float = 30.0) -> list[Recording]:
+def recordings(
+    folder: Path, *, language: str | None = None, most_s: float = 30.0
+) -> list[Recording]:
     """Return the recordings of a language that are no longer than ``most_s``.
 
     Raises:

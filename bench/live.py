@@ -6,16 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-from livetranslate.domain.audio import SAMPLE_RATE
-from livetranslate.domain.events import SessionEnded, TranscriptionResult
-from livetranslate.domain.errors import BackendUnavailable
-from livetranslate.domain.session import EndReason, SessionConfig
-from livetranslate.services.client import CaptionClient
-from livetranslate.services.client.sources import paced
-
 from bench.captions import Seen, Viewer
 from bench.corpus import Recording
 from bench.recognise import CHUNK
+from livetranslate.domain.audio import SAMPLE_RATE
+from livetranslate.domain.errors import BackendUnavailable
+from livetranslate.domain.events import SessionEnded, TranscriptionResult
+from livetranslate.domain.session import EndReason, SessionConfig
+from livetranslate.services.client import CaptionClient
+from livetranslate.services.client.sources import paced
 
 
 async def watch(url: str, recording: Recording) -> Seen:

@@ -1,4 +1,4 @@
-"""Target 13: a long file, cut at pauses and batched, against faster-whisper's sequential decoding."""
+"""Target 13: a long file, cut at pauses and batched, against faster-whisper one by one."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from collections.abc import Callable
 import msgspec
 from faster_whisper import WhisperModel
 
-from livetranslate.asr.files import FileOptions, find_speech, pack, recognise_file
-from livetranslate.asr.manager import ModelLease
-from livetranslate.asr.vad import VadOptions
-from livetranslate.domain.audio import SAMPLE_RATE
-
 from bench.corpus import Recording, joined, recordings
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.recognise import bearing_only_30_s, leased
 from bench.report import Report, interleaved, times_faster
 from bench.scoring import errors
+from livetranslate.asr.files import FileOptions, find_speech, pack, recognise_file
+from livetranslate.asr.manager import ModelLease
+from livetranslate.asr.vad import VadOptions
+from livetranslate.domain.audio import SAMPLE_RATE
 
 SECONDS = 180.0
 

@@ -1,4 +1,4 @@
-"""Target 14: what the platform computes around a live session, against its engine called directly."""
+"""Target 14: what the platform computes around a live session, beside the engine itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from contextlib import ExitStack
 
 import msgspec
 
-from livetranslate.asr.whisper.engine import WhisperEngine
-
 from bench.corpus import Recording, joined, recordings
 from bench.live import watch
 from bench.machine import describe
@@ -17,6 +15,7 @@ from bench.options import BenchOptions
 from bench.recognise import TimedRequest, live_windows, whisper
 from bench.report import Report, figure, interleaved, row, share_of
 from bench.running import Platform, platform
+from livetranslate.asr.whisper.engine import WhisperEngine
 
 SECONDS = 30.0
 DEFAULT_THREADS = 0
@@ -60,8 +59,7 @@ def run(options: BenchOptions) -> Report:
     )
     over = [100 * (all_ - own) / own for all_, own in zip(live, direct, strict=True)]
     beyond = [
-        100 * (all_ - rest - own) / own
-        for all_, rest, own in zip(live, idle, direct, strict=True)
+        100 * (all_ - rest - own) / own for all_, rest, own in zip(live, idle, direct, strict=True)
     ]
     unit = "ms CPU a second of audio"
     return Report(

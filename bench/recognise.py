@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.options import BenchOptions
 from livetranslate.asr.decoders import make_decoder
 from livetranslate.asr.engine import WindowRequest
 from livetranslate.asr.files import FileOptions, recognise_file
@@ -24,8 +25,6 @@ from livetranslate.asr.whisper.engine import WhisperEngine, WhisperOptions
 from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.session import SessionConfig
 from livetranslate.domain.speech import Segment
-
-from bench.options import BenchOptions
 
 CHUNK = SAMPLE_RATE // 10
 """Samples of one chunk of live audio."""

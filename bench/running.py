@@ -16,9 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from livetranslate.domain.errors import BackendUnavailable
-
 from bench.options import ROOT, BenchOptions
+from livetranslate.domain.errors import BackendUnavailable
 
 START_S = 90.0
 LOOK_S = 0.1
@@ -48,9 +47,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def platform(
-    options: BenchOptions, extra: Mapping[str, str] | None = None
-) -> Generator[Platform]:
+def platform(options: BenchOptions, extra: Mapping[str, str] | None = None) -> Generator[Platform]:
     """Start a platform with the model of the options and stop it in the end.
 
     Args:

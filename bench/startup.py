@@ -14,17 +14,16 @@ from typing import TypeVar
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from livetranslate.domain.events import SessionStarted
-from livetranslate.domain.messages import AudioAck, EndSession, StartSession
-from livetranslate.domain.session import SessionConfig
-from livetranslate.domain.wire import encode
-from livetranslate.services.client.incoming import decode_server_message
-
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.recognise import CHUNK
 from bench.report import Report, interleaved, percentile, row, share_of
 from bench.running import platform
+from livetranslate.domain.events import SessionStarted
+from livetranslate.domain.messages import AudioAck, EndSession, StartSession
+from livetranslate.domain.session import SessionConfig
+from livetranslate.domain.wire import encode
+from livetranslate.services.client.incoming import decode_server_message
 
 T = TypeVar("T")
 
@@ -66,7 +65,7 @@ def run(options: BenchOptions) -> Report:
     ours, theirs = done["ours"], done["theirs"]
     rows = [
         share_of(
-            f"start-up p{share:.0%}".rstrip("%"),
+            f"start-up p{100 * share:.0f}",
             "ms",
             [percentile(one.started, share) for one in ours],
             [percentile(one.started, share) for one in theirs],
@@ -74,7 +73,7 @@ def run(options: BenchOptions) -> Report:
         for share in (0.5, 0.95)
     ]
     for share in (0.5, 0.95):
-        name = f"ready for audio p{share:.0%}".rstrip("%")
+        name = f"ready for audio p{100 * share:.0f}"
         rows.append(row(name, "ms", [percentile(one.audio, share) for one in ours]))
     return Report(
         name="startup",

@@ -10,16 +10,15 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
-from livetranslate.asr.engine import WindowRequest
-from livetranslate.asr.whisper.engine import WhisperEngine
-from livetranslate.domain.audio import SAMPLE_RATE
-
 from bench.corpus import Recording, joined, recordings
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.recognise import live_windows, whisper
 from bench.report import Report, Row, interleaved, times_faster
 from bench.scoring import Errors, errors
+from livetranslate.asr.engine import WindowRequest
+from livetranslate.asr.whisper.engine import WhisperEngine
+from livetranslate.domain.audio import SAMPLE_RATE
 
 WINDOWS_S = (2.0, 5.0, 10.0, 15.0)
 CALLS = 5
