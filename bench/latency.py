@@ -112,7 +112,7 @@ def _repeat(parts: Sequence[Recording], seen: Sequence[Seen]) -> Repeat:
 def _rows(ours: list[Repeat], theirs: list[Repeat]) -> list[Row]:
     rows = [
         share_of(
-            f"commit latency p{share:.0%}".rstrip("%"),
+            f"commit latency p{100 * share:.0f}",
             "s",
             [percentile(one.latencies.commit, share) for one in ours],
             [percentile(one.latencies.commit, share) for one in theirs],
@@ -121,19 +121,20 @@ def _rows(ours: list[Repeat], theirs: list[Repeat]) -> list[Row]:
     ]
     rows += [
         share_of(
-            f"first-display latency p{share:.0%}".rstrip("%"),
+            f"first-display latency p{100 * share:.0f}",
             "s",
             [percentile(one.latencies.display, share) for one in ours],
             [percentile(one.latencies.display, share) for one in theirs],
         )
         for share in SHARES[:2]
     ]
-    for what, unit, value in (
-        ("WER", "%", lambda one: 100 * one.wer),
-        ("matched", "%", lambda one: 100 * one.matched),
-        ("normalised erasure", "", lambda one: one.erasure),
-        ("times that committed words changed", "", lambda one: one.broken),
-    ):  # type: tuple[str, str, Callable[[Repeat], float]]
+    others: dict[str, tuple[str, Callable[[Repeat], float]]] = {
+        "WER": ("%", lambda one: 100 * one.wer),
+        "matched": ("%", lambda one: 100 * one.matched),
+        "normalised erasure": ("", lambda one: one.erasure),
+        "times that committed words changed": ("", lambda one: one.broken),
+    }
+    for what, (unit, value) in others.items():
         rows.append(row(what, unit, [value(one) for one in ours], [value(one) for one in theirs]))
     return rows
 

@@ -1,4 +1,4 @@
-"""Target 14: what the platform computes around a live session, against its engine called directly."""
+"""Target 14: what the platform computes around a live session, beside the engine itself."""
 
 from __future__ import annotations
 

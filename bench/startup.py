@@ -65,7 +65,7 @@ def run(options: BenchOptions) -> Report:
     ours, theirs = done["ours"], done["theirs"]
     rows = [
         share_of(
-            f"start-up p{share:.0%}".rstrip("%"),
+            f"start-up p{100 * share:.0f}",
             "ms",
             [percentile(one.started, share) for one in ours],
             [percentile(one.started, share) for one in theirs],
@@ -73,7 +73,7 @@ def run(options: BenchOptions) -> Report:
         for share in (0.5, 0.95)
     ]
     for share in (0.5, 0.95):
-        name = f"ready for audio p{share:.0%}".rstrip("%")
+        name = f"ready for audio p{100 * share:.0f}"
         rows.append(row(name, "ms", [percentile(one.audio, share) for one in ours]))
     return Report(
         name="startup",

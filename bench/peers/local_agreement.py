@@ -1,9 +1,9 @@
 """whisper_streaming's LocalAgreement, fed in real time; a process that speaks JSON lines.
 
-``python local_agreement.py CHECKOUT MODEL``: each line on standard input names a recording (raw
-float32 16 kHz) and its language; the answer is a line with every committed piece of text and when it
-came, in seconds since the first sample was spoken. Chunks are as long as the peer's default (1 s),
-its model is loaded for the CPU in int8 as ours is; everything else is as the peer has it.
+``python local_agreement.py CHECKOUT MODEL THREADS``: each line on standard input names a recording
+(raw float32 16 kHz) and its language; the answer is a line with every committed piece of text and
+when it came, in seconds since the first sample was spoken. Chunks are as long as the peer's default
+(1 s), its model is loaded for the CPU in int8 as ours is; everything else is as the peer has it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 CHUNK_S = 1.0
 RATE = 16_000
+Samples = NDArray[np.float32]
 
 
-def load(checkout: str, model: str, threads: int) -> Any:
+def load(checkout: str, model: str, threads: int) -> tuple[Any, Any]:
     """Return the peer's module and its recogniser on our model."""
     for unused in ("librosa", "soundfile"):
         # It imports them for files and for a remote service; neither is used here.
@@ -42,7 +44,7 @@ def load(checkout: str, model: str, threads: int) -> Any:
     return peer, OnCpu(lan="en", model_dir=model)
 
 
-def stream(peer: Any, recogniser: Any, audio: np.ndarray, language: str) -> list[Any]:
+def stream(peer: Any, recogniser: Any, audio: Samples, language: str) -> list[tuple[float, str]]:
     """Feed a recording in real time; return (seconds, text) of each commit."""
     recogniser.original_language = language
     online = peer.OnlineASRProcessor(recogniser)
@@ -55,8 +57,8 @@ def stream(peer: Any, recogniser: Any, audio: np.ndarray, language: str) -> list
         heard = min(int((time.monotonic() - begin) * RATE), len(audio))
         online.insert_audio_chunk(audio[fed:heard])
         fed = heard
-        said.append((0.0, online.process_iter()[2]))
-        said[-1] = (time.monotonic() - begin, said[-1][1])
+        text = online.process_iter()[2]
+        said.append((time.monotonic() - begin, text))
     rest = online.finish()[2]
     said.append((time.monotonic() - begin, rest))
     return [(at, text) for at, text in said if text]

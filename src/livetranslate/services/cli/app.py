@@ -11,6 +11,7 @@ option or argument exits with 2. Commands with figures take ``--json`` (see ``ou
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -20,7 +21,17 @@ import typer
 
 import livetranslate
 from livetranslate.domain.errors import LiveTranslateError
-from livetranslate.services.cli import captions, db, doctor, mic, models, serve, transcribe, up
+from livetranslate.services.cli import (
+    bench,
+    captions,
+    db,
+    doctor,
+    mic,
+    models,
+    serve,
+    transcribe,
+    up,
+)
 from livetranslate.services.cli.output import show_error
 
 COMMANDS: tuple[ModuleType, ...] = (
@@ -32,6 +43,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     models,
     db,
     doctor,
+    bench,
 )
 """Modules of commands, in the order of the help."""
 
@@ -72,7 +84,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    """Run the command line of this process; its logs go to standard error."""
+    """Run the command line of this process; its logs go to standard error.
+
+    numpy's linear algebra gets one thread, here and in the worker processes (which inherit it): its
+    matrices are the small ones of mel spectra, for which threads cost many times what they save.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from livetranslate.services.logs import configure_logs
 
     configure_logs("WARNING")

@@ -1,0 +1,1 @@
+"""Whisper's text normalisation."""

@@ -1,0 +1,4 @@
+"""For English."""
+
+class EnglishTextNormalizer:
+    def __call__(self, s: str) -> str: ...
