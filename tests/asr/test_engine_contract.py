@@ -10,13 +10,23 @@ import pytest
 
 from livetranslate.asr.engine import Samples, SpeechEngine, WindowRequest
 from livetranslate.asr.pocketsphinx import PocketSphinxEngine
+from livetranslate.asr.whisper.engine import WhisperEngine, WhisperOptions
 from livetranslate.domain.errors import LiveTranslateError, UnsupportedLanguage
 from livetranslate.domain.session import Task
 from livetranslate.domain.speech import Hypothesis, Word
 from support.sound import noise, tone
-from support.speech import recording
+from support.speech import WHISPER_FIXTURE, recording
 
-ENGINES: dict[str, Callable[[], SpeechEngine]] = {"pocketsphinx": PocketSphinxEngine}
+
+def whisper() -> WhisperEngine:
+    options = WhisperOptions(cpu_threads=1, min_window_s=1.0)
+    return WhisperEngine(WHISPER_FIXTURE.name, WHISPER_FIXTURE, options)
+
+
+ENGINES: dict[str, Callable[[], SpeechEngine]] = {
+    "pocketsphinx": PocketSphinxEngine,
+    "faster-whisper": whisper,
+}
 CHUNK = 3_200
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from livetranslate.audio.files import decode_file
 
-FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "speech"
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+FOLDER = FIXTURES / "speech"
+WHISPER_FIXTURE = FIXTURES / "whisper-fixture"
 
 
 class Recording(msgspec.Struct, frozen=True):

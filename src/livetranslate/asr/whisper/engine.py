@@ -183,7 +183,7 @@ class WhisperEngine:
                     f"the model {self._info.model} does not know the language {language!r}; "
                     f"it knows {', '.join(self._languages)}",
                     available=self._languages,
-                    field="config.language",
+                    field="language",
                 )
             tokenizer = self._tokenizer(language, request.task)
             prefix = [
