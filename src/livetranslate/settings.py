@@ -253,7 +253,8 @@ def load_settings(
         settings = Settings(**values)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
-            complaints.append((_label(problem["loc"], in_file), problem["msg"]))
+            if problem["type"] != "default_factory_not_called":  # only follows from another
+                complaints.append((_label(problem["loc"], in_file), problem["msg"]))
     else:
         complaints += _unsafe(settings)
         if not complaints:

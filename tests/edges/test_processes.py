@@ -58,6 +58,15 @@ async def test_up_runs_everything_and_stops_with_its_workers(tmp_path):
     assert await process.wait() == 0, rest.decode()
 
 
+async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "var").write_text("a file where the folder should be")
+    process = await start(tmp_path, "serve", "orchestration", "--port", "0", "--host", "127.0.0.1")
+    told = (await asyncio.wait_for(process.stderr.read(), STARTUP_S)).decode()
+    assert await process.wait() == 1
+    assert "LIVETRANSLATE_DATA" in told
+    assert "Traceback" not in told
+
+
 async def test_a_port_in_use_is_named_with_its_option(tmp_path):
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))

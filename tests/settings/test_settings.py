@@ -65,6 +65,15 @@ def test_every_wrong_field_is_named_at_once(
     assert "hidden" not in message
 
 
+def test_only_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "abc")
+    with pytest.raises(InvalidInput) as raised:
+        load_settings()
+    assert raised.value.field == "PORT"
+    assert "DATABASE_URL" not in raised.value.message
+    assert "MODEL_DIR" not in raised.value.message
+
+
 def test_file_that_is_no_yaml_or_absent_but_asked_for(clean_place: Path) -> None:
     write_config(clean_place, "frontend: [")
     with pytest.raises(InvalidInput, match="orchestration.yaml"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import structlog
 
-from livetranslate.domain.errors import LiveTranslateError
+from livetranslate.domain.errors import InvalidInput, LiveTranslateError
 from livetranslate.monitoring.metrics import Metrics
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
@@ -70,7 +70,7 @@ class Core:
 
     def __init__(self, settings: Settings, *, keeps_records: bool) -> None:
         self.settings = settings
-        settings.livetranslate_data.mkdir(parents=True, exist_ok=True)
+        _make_data_folder(settings.livetranslate_data)
         self.log = MemorySessionLog(settings.log_options())
         self.desk = Desk()
         self.database = Database(settings.database_options()) if keeps_records else None
@@ -160,3 +160,15 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
     environment.update({name: str(value) for name, value in said.items() if value is not None})
     return environment
+
+
+def _make_data_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InvalidInput(
+            f"nothing can be kept in {folder}: {error.strerror or error}; point LIVETRANSLATE_DATA "
+            "to a folder that can be written to",
+            field="LIVETRANSLATE_DATA",
+        ) from error

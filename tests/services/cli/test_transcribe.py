@@ -109,6 +109,14 @@ def test_what_cannot_be_done_is_said(
     assert words in err
 
 
+def test_a_folder_that_cannot_be_made_is_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    code, _, err = command(str(EXACT.path), "-l", "en", "--output", str(tmp_path / "taken"))
+    assert code == 1
+    assert "--output" in err
+    assert "Traceback" not in err
+
+
 def test_a_format_that_is_not_there_is_a_usage_error(command: Command) -> None:
     assert command(str(EXACT.path), "--format", "doc")[0] == 2
     assert command()[0] == 2

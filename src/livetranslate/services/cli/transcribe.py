@@ -85,9 +85,16 @@ class _Sink:
         """Write one file's transcript."""
         place: Path | None = None
         if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            from livetranslate.domain.errors import InvalidInput
+
             place = self._folder / f"{file.name}.{self._form}"
-            place.write_bytes(render(file, found, self._form))
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(render(file, found, self._form))
+            except OSError as error:
+                raise InvalidInput(
+                    f"{place} cannot be written: {error.strerror or error}", field="--output"
+                ) from error
             stderr().print(f"Wrote {escape(str(place))}", soft_wrap=True, highlight=False)
         if self._json:
             import msgspec
