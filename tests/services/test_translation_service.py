@@ -148,6 +148,15 @@ async def test_health_and_documentation(client: httpx.AsyncClient) -> None:
     assert {"/api/health", "/api/languages", "/api/translate", "/api/detect"} <= set(paths)
 
 
+async def test_figures_for_prometheus(client: httpx.AsyncClient) -> None:
+    await client.get("/api/health")
+    figures = await client.get("/metrics")
+    assert figures.headers["content-type"].startswith("text/plain")
+    assert "livetranslate_http_requests_total{" in figures.text
+    assert 'route="/api/health",service="translation",status="200"' in figures.text
+    assert "process_resident_memory_bytes" in figures.text
+
+
 async def test_languages_are_detected(client: httpx.AsyncClient) -> None:
     body = {"text": "Where is the meeting tomorrow?"}
     found = (await client.post("/api/detect", json=body)).json()

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Response, WebSocket
 
 from livetranslate import __version__
 from livetranslate.domain.errors import InvalidInput, MessageTooLarge
+from livetranslate.monitoring.metrics import CONTENT_TYPE, Metrics
 from livetranslate.services import problems
+from livetranslate.services.api.guard import RequestFigures
 from livetranslate.services.translation.models import (
     MAX_CHARS,
     AlternativeBody,
@@ -60,8 +62,15 @@ def create_translation_app(
 
     app = FastAPI(title="LiveTranslate translation", version=__version__, lifespan=lifespan)
     problems.install(app)
+    metrics = Metrics()
+    app.add_middleware(RequestFigures, metrics=metrics, service="translation")
     _add_descriptions(app, translator, lambda: clock() - started)
     _add_translation(app, translator)
+
+    @app.get("/metrics", tags=["state"])
+    async def prometheus() -> Response:
+        """Return the figures for Prometheus."""
+        return Response(metrics.exposition(()), media_type=CONTENT_TYPE)
 
     @app.websocket("/ws")
     async def stream(socket: WebSocket) -> None:
