@@ -241,6 +241,13 @@ async def test_health_status_and_figures(platform):
         assert services["translation"]["status"] == "unreachable"
 
 
+async def test_the_dashboard_is_one_answer_under_both_its_addresses(up):
+    for path in ("/dashboard", "/api/dashboard"):
+        told = await up.get(path)
+        assert {"status", "workers", "models", "connections"} <= set(told)
+        assert told["status"]["total_workers"] == len(told["workers"])
+
+
 async def test_not_ready_without_workers(tmp_path):
     async with platform_running(tmp_path, apart=False) as up:
         up.core.desk.worker_gone("scripted")
@@ -284,8 +291,9 @@ async def test_keys_guard_rest_and_sockets(tmp_path):
             assert (await response.json())["code"] == "unauthorized"
         async with up.http.get(url, headers={"Authorization": "Bearer k1"}) as response:
             assert response.status == 200
-        async with up.http.get(up.url("whisper", "/sessions")) as response:
-            assert response.status == 401
+        for path in ("/sessions", "/dashboard", "/api/dashboard", "/api/metrics"):
+            async with up.http.get(up.url("whisper", path)) as response:
+                assert response.status == 401, path
         assert (await up.get("/api/health"))["service"] == "orchestration"
         client = socketio.AsyncClient()
         with pytest.raises(socketio.exceptions.ConnectionError):

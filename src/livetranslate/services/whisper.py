@@ -30,7 +30,7 @@ from livetranslate.sessions.work import JobKind, ModelJob, TranscribeJob
 
 JOB_TIMEOUT_S = 3600.0
 """Longest time of one transcription or model job."""
-PROTECTED = ("/models", "/transcribe", "/sessions", "/device", "/workers")
+PROTECTED = ("/models", "/transcribe", "/sessions", "/device", "/workers", "/dashboard", "/api/")
 
 
 def create_whisper_app(core: Core) -> Any:

@@ -128,6 +128,7 @@ def status_router(core: Core) -> APIRouter:
     async def models() -> dict[str, Any]:
         return await models_status(core)
 
+    @router.get("/api/dashboard", summary="Everything of /status in one answer")
     @router.get("/dashboard", summary="Everything of /status in one answer")
     async def dashboard() -> dict[str, Any]:
         return {
