@@ -1,4 +1,4 @@
-"""What a viewer of live captions sees: when words appear, when they are promised, what is taken back.
+"""What a viewer of live captions sees: when words appear and are promised, what is taken back.
 
 The definitions are those of the targets: commit latency is the moment at which a spoken word and
 all before it became immutable at the client, minus the word's end in the audio; first-display

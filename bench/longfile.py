@@ -1,4 +1,4 @@
-"""Target 13: a long file, cut at pauses and batched, against faster-whisper one by one."""
+"""Target 13: a long file, cut at pauses and batched, against faster-whisper's sequential way."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@ import asyncio
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -70,6 +71,36 @@ async def test_row_comes_first_and_only_once(
     await records.create(A, kind="api", config=CONFIG, created_at=T0)
     with pytest.raises(Conflict, match=A):
         await records.create(A, kind="api", config=CONFIG, created_at=at(1))
+
+
+async def test_rows_that_come_together_do_not_harm_each_other(
+    database: Database, records: SqlSessionRecords
+) -> None:
+    """They share a transaction; one that is wrong and one that is there already fail alone."""
+
+    def create(name: str, created_at: datetime = T0) -> Awaitable[None]:
+        return records.create(name, kind="api", config=CONFIG, created_at=created_at)
+
+    names = [f"new-{number}" for number in range(100)]
+    outcomes = await asyncio.gather(
+        *(create(name) for name in names),
+        create("new-0", at(1)),
+        create(A),
+        create(A, at(1)),
+        create("wrong", T0.replace(tzinfo=None)),
+        create("last"),
+        return_exceptions=True,
+    )
+    assert outcomes[:100] == [None] * 100
+    again, same, other, wrong, last = outcomes[100:]
+    assert (same, last) == (None, None)
+    assert isinstance(again, Conflict)
+    assert isinstance(other, Conflict)
+    assert "time zone" in str(wrong)
+    async with database.read() as connection:
+        stored = set((await connection.execute(select(SessionRow.session_id))).scalars())
+    assert stored >= {*names, A, "last"}
+    assert "wrong" not in stored
 
 
 async def test_status_moves_forward_and_final_ones_stay(

@@ -31,6 +31,10 @@ from livetranslate.domain.errors import (
 _log = structlog.get_logger(__name__)
 
 
+LOOK_S = 1.0
+"""Seconds for which a look at disks and devices is good."""
+
+
 class Loader(Protocol):
     """What the manager needs to load engines; see EngineLoader."""
 
@@ -140,6 +144,8 @@ class ModelManager:
         self._clock = clock
         self._resident: dict[tuple[str, str], _Resident] = {}
         self._loading: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._looking: asyncio.Task[tuple[list[str], bool]] | None = None
+        self._looked_at = 0.0
         self._streams = asyncio.Semaphore(self._options.streams or os.cpu_count() or 1)
 
     async def acquire(
@@ -159,7 +165,7 @@ class ModelManager:
         """
         failures: list[str] = []
         unsupported: UnsupportedLanguage | None = None
-        for candidate in await asyncio.to_thread(self._candidates, engine, model):
+        for candidate in await self._candidates(engine, model):
             try:
                 resident = await self._hold(candidate)
             except ModelUnavailable as error:
@@ -215,15 +221,24 @@ class ModelManager:
         for key in list(self._resident):
             await self._close(key)
 
-    def _candidates(self, engine: str | None, model: str | None) -> list[Candidate]:
-        """Return what may serve; blocks, since it looks at disks and devices."""
+    async def _candidates(self, engine: str | None, model: str | None) -> list[Candidate]:
+        """Return what may serve; sessions that start together share one look around."""
+        now = self._clock()
+        if self._looking is None or now - self._looked_at >= LOOK_S:
+            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
+            self._looked_at = now
+        installed, on_gpu = await asyncio.shield(self._looking)
         return candidates(
             engine=engine,
             model=model,
             configured=self._options.default_model,
-            installed=self._loader.installed(),
-            on_gpu=self._loader.on_gpu,
+            installed=installed,
+            on_gpu=on_gpu,
         )
+
+    def _look(self) -> tuple[list[str], bool]:
+        """Return what is installed, and whether models run on a GPU; asks disks and devices."""
+        return self._loader.installed(), self._loader.on_gpu
 
     async def _hold(self, candidate: Candidate) -> _Resident:
         """Return the loaded model with one reference more."""

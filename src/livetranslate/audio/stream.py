@@ -8,7 +8,7 @@ from livetranslate.audio.containers import ContainerSource, StreamLimits
 from livetranslate.audio.pcm import Pcm, PcmDecoder
 from livetranslate.audio.resample import RateConverter, Samples, to_s16le
 from livetranslate.audio.wav import WavSource
-from livetranslate.domain.audio import Encoding
+from livetranslate.domain.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, Encoding
 from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.session import SessionConfig
 
@@ -49,6 +49,9 @@ class StreamDecoder:
         self, encoding: Encoding, sample_rate: int, limits: StreamLimits | None = None
     ) -> None:
         self._encoding = encoding
+        # Samples that come as they are kept need no conversion.
+        self._plain = encoding is Encoding.PCM_S16LE and sample_rate == SAMPLE_RATE
+        self._odd_byte = b""
         self._source = _source(encoding, sample_rate, limits or StreamLimits())
         self._converter = RateConverter()
         self._head: bytes | None = b""
@@ -69,13 +72,13 @@ class StreamDecoder:
         if self._flushed:
             raise InvalidInput("the audio stream has ended", field="encoding")
         if self._head is None:
-            return self._convert(self._feed(data))
+            return self._decoded(data)
         head = self._head + data
         if len(head) < HEAD_BYTES:
             self._head = head
             return b""
         check_head(self._encoding, head[:HEAD_BYTES])
-        pcm = self._convert(self._feed(head))
+        pcm = self._decoded(head)
         self._head = None
         return pcm
 
@@ -91,14 +94,22 @@ class StreamDecoder:
         if self._head == b"" and self._refused is None:
             self._source.close()
             return b""
-        runs = self._feed(self._head or b"")
-        pcm = self._convert(runs + self._source.finish())
+        pcm = self._decoded(self._head or b"")
+        pcm += self._convert(self._source.finish())
         return pcm + to_s16le(self._converter.flush())
 
     def close(self) -> None:
         """Free what the decoder holds, without flushing."""
         self._flushed = True
         self._source.close()
+
+    def _decoded(self, data: bytes) -> bytes:
+        if not self._plain:
+            return self._convert(self._feed(data))
+        whole = self._odd_byte + data if self._odd_byte else data
+        odd = len(whole) % BYTES_PER_SAMPLE
+        self._odd_byte = whole[len(whole) - odd :]
+        return whole[: len(whole) - odd]
 
     def _feed(self, data: bytes) -> list[tuple[int, Samples]]:
         if self._refused is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,9 +13,12 @@ from livetranslate.domain.errors import Conflict, NotFound
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import EndReason, SessionConfig, SessionStatus
 from livetranslate.storage.database import Database
-from livetranslate.storage.rows import clean_or_none, session_row
+from livetranslate.storage.rows import Row, clean_or_none, session_row
 from livetranslate.storage.tables import SessionRow
 from livetranslate.storage.writer import SegmentWriter
+
+MOST_ROWS = 64
+"""Rows of new sessions in one transaction."""
 
 FINAL = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
 
@@ -31,6 +35,7 @@ class SqlSessionRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._new_rows = _NewRows(database)
 
     async def create(
         self, session_id: str, *, kind: str, config: SessionConfig, created_at: datetime
@@ -41,14 +46,13 @@ class SqlSessionRecords:
             Conflict: There is another such session already.
         """
         row = session_row(session_id, kind, config, created_at)
-        async with self._database.write() as connection:
-            result = await connection.execute(self._database.insert_once(SessionRow), row)
-            if result.rowcount:
-                return
+        if await self._new_rows.insert(row):
+            return
+        async with self._database.read() as connection:
             query = select(SessionRow.kind, SessionRow.created_at)
-            found = (await connection.execute(query.where(_is(session_id)))).one()
-            if tuple(found) != (kind, created_at):
-                raise Conflict(f"there is a session {session_id} already", field="session_id")
+            found = (await connection.execute(query.where(_is(session_id)))).one_or_none()
+        if found is None or tuple(found) != (kind, created_at):
+            raise Conflict(f"there is a session {session_id} already", field="session_id")
 
     async def set_status(
         self,
@@ -103,6 +107,54 @@ class SqlSessionRecords:
         """Remove the session's rows, and nothing of another's; no error if there are none."""
         async with self._database.write() as connection:
             await connection.execute(delete(SessionRow).where(_is(session_id)))
+
+
+class _NewRows:
+    """Inserts the rows of sessions that start together in one transaction.
+
+    There is no waiting for others: what comes while a transaction is at work forms the next one.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[Row, asyncio.Future[bool]]] = []
+        self._work: asyncio.Task[None] | None = None
+
+    async def insert(self, row: Row) -> bool:
+        """Insert a row; False if there is one with its id already."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, done))
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._run(), name="new sessions' rows")
+        return await done
+
+    async def _run(self) -> None:
+        while self._waiting:
+            taken, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
+            try:
+                await self._settle(taken)
+            except Exception:  # noqa: BLE001 - told to each caller, once its own row has failed
+                for one in taken:
+                    await self._settle_alone(one)
+
+    async def _settle_alone(self, one: tuple[Row, asyncio.Future[bool]]) -> None:
+        try:
+            await self._settle([one])
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller
+            if not one[1].done():
+                one[1].set_exception(error)
+
+    async def _settle(self, taken: Sequence[tuple[Row, asyncio.Future[bool]]]) -> None:
+        """Insert rows and tell whose was new; of two with the same id the first."""
+        rows = {row["session_id"]: row for row, _ in reversed(taken)}
+        statement = self._database.insert_once(SessionRow).returning(SessionRow.session_id)
+        async with self._database.write() as connection:
+            found = await connection.execute(statement, list(rows.values()))
+            new = set(found.scalars())
+        for row, done in taken:
+            if not done.done():
+                done.set_result(row["session_id"] in new)
+            new.discard(row["session_id"])
 
 
 def _is(session_id: str) -> ColumnElement[bool]:
