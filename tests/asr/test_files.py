@@ -136,9 +136,7 @@ def test_speech_is_found_in_pieces_as_in_one() -> None:
     assert all(one.end <= other.start for one, other in zip(whole, whole[1:], strict=False))
 
 
-spans = st.lists(
-    st.tuples(st.integers(0, 2 * RATE), st.integers(1, 9 * RATE)), max_size=8
-).map(
+spans = st.lists(st.tuples(st.integers(0, 2 * RATE), st.integers(1, 9 * RATE)), max_size=8).map(
     lambda pairs: [
         Span(start := sum(g + n for g, n in pairs[:i]) + pairs[i][0], start + pairs[i][1])
         for i in range(len(pairs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -18,7 +18,13 @@ from livetranslate.asr.streaming import (
 )
 from livetranslate.domain.session import PolicyName, SessionConfig
 from livetranslate.domain.speech import Hypothesis, Segment
-from support.told_speech import ToldEngine, ToldSession, made_session, real_session
+from support.told_speech import (
+    ToldEngine,
+    ToldSession,
+    check_promises,
+    made_session,
+    real_session,
+)
 
 RATE = 16_000
 POLICIES = list(PolicyName)
@@ -89,27 +95,6 @@ class Run:
     @property
     def said(self) -> list[str]:
         return [word.word for segment in self.finals for word in segment.words]
-
-
-def check_promises(told: Iterable[Segment]) -> None:
-    """Committed words never change; segments are numbered, ordered and end once."""
-    committed: dict[str, list[tuple[str, float]]] = {}
-    closed: set[str] = set()
-    for segment in told:
-        assert segment.segment_id not in closed
-        words = [(word.word, word.start) for word in segment.words if word.committed]
-        assert all(word.committed for word in segment.words[: len(words)])
-        promised = committed.get(segment.segment_id, [])
-        if segment.is_final:
-            assert len(words) == len(segment.words)
-            closed.add(segment.segment_id)
-            # What is left of a segment that was too long goes on in the next.
-            rest = promised[len(words) :]
-            committed[f"seg-{len(closed) + 1:05d}"] = rest
-            promised = promised[: len(words)]
-        assert words[: len(promised)] == promised
-        committed[segment.segment_id] = words
-    assert sorted(closed) == [f"seg-{n + 1:05d}" for n in range(len(closed))]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

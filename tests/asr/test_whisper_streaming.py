@@ -76,7 +76,11 @@ def streamed(engine: WhisperEngine) -> dict[PolicyName, list[list[Segment]]]:
 def offline() -> float:
     """Word error rate of faster-whisper's own transcription with the same model."""
     model = WhisperModel(
-        str(WHISPER_FIXTURE), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True
+        str(WHISPER_FIXTURE),
+        device="cpu",
+        compute_type="int8",
+        cpu_threads=1,
+        local_files_only=True,
     )
     found: list[str] = []
     for each in ENGLISH:
@@ -127,7 +131,9 @@ def test_words_come_in_order_within_their_segments(
     for told, each in zip(streamed[PolicyName.ALIGNATT], ENGLISH, strict=True):
         before = 0.0
         for segment in told:
-            assert all(segment.start <= word.start <= word.end <= segment.end for word in segment.words)
+            assert all(
+                segment.start <= word.start <= word.end <= segment.end for word in segment.words
+            )
             if segment.is_final:
                 assert before <= segment.start <= segment.end <= each.duration + 0.1
                 before = segment.start
@@ -223,6 +229,8 @@ def test_the_region_of_a_language_makes_no_difference(engine: WhisperEngine) -> 
 async def test_a_torn_model_is_refused_with_the_remedy(tmp_path) -> None:
     for file in WHISPER_FIXTURE.iterdir():
         data = await asyncio.to_thread(file.read_bytes)
-        (tmp_path / file.name).write_bytes(data[: len(data) // 2] if file.suffix == ".bin" else data)
+        (tmp_path / file.name).write_bytes(
+            data[: len(data) // 2] if file.suffix == ".bin" else data
+        )
     with pytest.raises(ModelUnavailable, match="livetranslate models download torn"):
         WhisperEngine("torn", tmp_path, WhisperOptions(cpu_threads=1))

@@ -6,7 +6,7 @@ and that the prefix is exactly what was said there; so nothing it says rests on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from livetranslate.asr.engine import Capabilities, EngineInfo, EngineStream, WindowRequest
 from livetranslate.domain.errors import InvalidInput
-from livetranslate.domain.speech import Hypothesis, Word
+from livetranslate.domain.events import TranscriptionResult
+from livetranslate.domain.speech import Hypothesis, Segment, Word
 from support.speech import recording
 
 RATE = 16_000
@@ -133,3 +134,24 @@ class ToldEngine:
     def _guess(said: Word, end_s: float) -> Word:
         guess = f"{said.word[:2]}~{round((end_s - said.start) * 1000)}"
         return Word(guess, said.start, round(end_s, 3), 0.5)
+
+
+def check_promises(told: Iterable[Segment | TranscriptionResult]) -> None:
+    """Committed words never change; segments are numbered, ordered and end once."""
+    committed: dict[str, list[tuple[str, float]]] = {}
+    closed: set[str] = set()
+    for segment in told:
+        assert segment.segment_id not in closed
+        words = [(word.word, word.start) for word in segment.words if word.committed]
+        assert all(word.committed for word in segment.words[: len(words)])
+        promised = committed.get(segment.segment_id, [])
+        if segment.is_final:
+            assert len(words) == len(segment.words)
+            closed.add(segment.segment_id)
+            # What is left of a segment that was too long goes on in the next.
+            rest = promised[len(words) :]
+            committed[f"seg-{len(closed) + 1:05d}"] = rest
+            promised = promised[: len(words)]
+        assert words[: len(promised)] == promised
+        committed[segment.segment_id] = words
+    assert sorted(closed) == [f"seg-{n + 1:05d}" for n in range(len(closed))]
