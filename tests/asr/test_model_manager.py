@@ -1,4 +1,4 @@
-"""The model manager: once in memory, as long as somebody needs it, and never under anybody's feet."""
+"""The model manager: each model once in memory, as long as somebody needs it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_the_end_commits_everything(name: PolicyName, stream: list[str], last: s
 def test_local_agreement_commits_the_common_prefix(stream: list[str], depth: int) -> None:
     policy = make_policy(PolicyName.LOCAL_AGREEMENT, PolicyOptions(agreement=depth))
     committed = 0
-    for number, text in enumerate(stream):
+    for number in range(len(stream)):
         newest = [other.split() for other in stream[max(0, number + 1 - depth) : number + 1]]
         words = newest[-1][committed:]
         expected = 0

@@ -10,8 +10,13 @@ from livetranslate.sessions.log.base import LogOptions, SessionLog
 from support.clock import VirtualTimeLoop
 from support.logs import BACKENDS, MakeLog, opened_log
 
-REAL_TIME = {"test_supervisor.py", "test_worker_processes.py"}
-"""Modules whose tests wait for other processes, which take no notice of virtual time."""
+REAL_TIME = {
+    "test_host.py",
+    "test_supervisor.py",
+    "test_worker.py",
+    "test_worker_processes.py",
+}
+"""Modules whose tests wait for other processes or threads, which know no virtual time."""
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):

@@ -16,6 +16,7 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         no_speech: No-speech probability from which unsure text is dropped.
         unsure: Mean word confidence below which text counts as unsure.
+        hopeless: Mean word confidence below which text is dropped whatever the rest says.
         loop_words: Longest phrase looked at for loops, in words.
         loop_repeats: Repetitions of a phrase from which it is a loop, if it is unsure or too fast.
         fastest_word_s: Mean duration of a word below which a run of words is too fast to be speech.
@@ -25,6 +26,7 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     no_speech: float = 0.6
     unsure: float = 0.4
+    hopeless: float = 0.1
     loop_words: int = 8
     loop_repeats: int = 3
     fastest_word_s: float = 0.08
@@ -47,9 +49,9 @@ def guarded(
         has_speech: Whether there was speech between two session times in seconds.
     """
     words = hypothesis.words
-    if hypothesis.no_speech is not None and hypothesis.no_speech > options.no_speech:
-        if _confidence(words) < options.unsure:
-            words = ()
+    silent = hypothesis.no_speech is not None and hypothesis.no_speech > options.no_speech
+    if _confidence(words) < (options.unsure if silent else options.hopeless):
+        words = ()
     words = _cut_silence(words, has_speech)
     words = words[: stall_start(words, options, final=final)]
     words = words[: loop_start(words, options)]

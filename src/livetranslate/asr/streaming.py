@@ -32,8 +32,8 @@ from livetranslate.domain.session import PolicyName, SessionConfig
 from livetranslate.domain.speech import Hypothesis, Segment, Word, join_words
 
 FORCED_S = 0.5
-"""Words that end so long before the end of a full window are committed, policy or not; in
-seconds."""
+"""Words that end so many seconds before the end of a window that is full are committed, whatever
+the policy says, if there is no room to be made else."""
 
 
 class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,8 +224,8 @@ class StreamingRecogniser:
         words = hypothesis.words
         full = step.end - self._window >= self._max_window
         count = self._policy.commit(words, audio_end_s=end_s, final=step.final)
-        if full and not step.final and not count:
-            count = settled(words, end_s - FORCED_S)
+        if full and not step.final and not self._leaving([*self._prefix, *words[:count]]):
+            count = max(count, settled(words, end_s - FORCED_S))
         self._learn_language(hypothesis, step)
         committed = [msgspec.structs.replace(word, committed=True) for word in words[:count]]
         self._prefix.extend(committed)
@@ -236,7 +236,7 @@ class StreamingRecogniser:
             self._close(step)
         else:
             self._decoded = step.end
-            self._trim(step, full=full)
+            self._trim(step, words[count:], full=full)
         return changed
 
     def skip(self, step: Step) -> list[Segment]:
@@ -309,27 +309,39 @@ class StreamingRecogniser:
         if self._config.language == "auto":
             self._language = None
 
-    def _trim(self, step: Step, *, full: bool) -> None:
-        """Let committed sentences leave the window once it is long; make room if it is full."""
-        if step.end - self._window < self._options.trim_s * SAMPLE_RATE:
-            return
-        cut = last_sentence(self._prefix)
-        window = self._end_of(cut)
-        room = int(self._options.step_s * SAMPLE_RATE)
-        if full and window < self._window + room:
-            cut = max(len(self._prefix) - 3, 0)
-            window = self._end_of(cut)
-        if full and window < self._window + room:
-            window = step.end - SAMPLE_RATE
-            cut = settled(self._prefix, window / SAMPLE_RATE)
-        if window > self._window:
-            self._window = window
-            self._leave(cut)
-            self._voice.drop(window)
+    def _trim(self, step: Step, tail: Sequence[Word], *, full: bool) -> None:
+        """Let committed sentences leave the window once it is long; make room if it is full.
 
-    def _end_of(self, count: int) -> int:
-        """Return the sample at which the window's first ``count`` committed words end."""
-        return int(self._prefix[count - 1].end * SAMPLE_RATE) if count else self._window
+        If nothing committed can make room, the window moves on to its last second, or to the begin
+        of the unstable tail if that comes before.
+        """
+        if not full and step.end - self._window < self._options.trim_s * SAMPLE_RATE:
+            return
+        cut = self._leaving(self._prefix) if full else last_sentence(self._prefix)
+        if cut:
+            window = int(self._prefix[cut - 1].end * SAMPLE_RATE)
+        elif full:
+            unstable = int(tail[0].start * SAMPLE_RATE) if tail else step.end
+            window = max(min(step.end - SAMPLE_RATE, unstable), self._window + self._room)
+            cut = sum((word.start + word.end) / 2 < window / SAMPLE_RATE for word in self._prefix)
+        else:
+            return
+        self._window = max(window, self._window)
+        self._leave(cut)
+        self._voice.drop(self._window)
+
+    @property
+    def _room(self) -> int:
+        """Samples by which a full window must move on at least."""
+        return int(self._options.step_s * SAMPLE_RATE)
+
+    def _leaving(self, words: Sequence[Word]) -> int:
+        """Return how many committed words can leave a full window, or 0 if that makes no room."""
+        room_s = (self._window + self._room) / SAMPLE_RATE
+        for count in (last_sentence(words), len(words) - 3):
+            if count > 0 and words[count - 1].end >= room_s:
+                return count
+        return 0
 
     def _leave(self, count: int) -> None:
         """Let the first words of the window become the text before it."""

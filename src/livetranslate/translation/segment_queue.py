@@ -33,10 +33,11 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentJob(msgspec.Struct, frozen=True):
-    """A segment to translate, with what was said before it."""
+    """A segment to translate, with what was said before it and the terms it must keep to."""
 
     segment: TranscriptionResult
     context: str
+    glossary: dict[str, str] = {}
 
 
 class SegmentQueue:

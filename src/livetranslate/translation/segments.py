@@ -92,7 +92,7 @@ class SegmentTranslator:
         Returns at once, unless so many final segments wait for a language that the queue is full.
         """
         self._check()
-        job = SegmentJob(segment, self._context_now())
+        job = SegmentJob(segment, self._context_now(), self._glossary)
         for language in dict.fromkeys(self._targets):
             if language not in self._lanes:
                 self._lanes[language] = _Lane(self, language)
@@ -121,7 +121,7 @@ class SegmentTranslator:
             source_language=job.segment.language or AUTO,
             target_language=language,
             context=job.context,
-            glossary=self._glossary,
+            glossary=job.glossary,
         )
         try:
             [translation] = await self._translator.translate(request)
