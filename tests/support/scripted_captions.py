@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.scripted_platform import now
+
 from livetranslate.domain.events import TranscriptionResult, TranslationResult, Vad
 from livetranslate.domain.speech import Word
-from tests.support.scripted_platform import now
 
 
 def said(
