@@ -192,9 +192,7 @@ async def test_silence_moves_the_checkpoint_on(stage: Stage) -> None:
     await stage.feed(ToldSession(np.zeros(60 * 16_000, np.int16), ()))
     host = await stage.host()
     running = asyncio.create_task(host.run())
-    while True:
-        if (await stage.log.state("s1")).buffered_s <= 2.0:
-            break
+    while (await stage.log.state("s1")).buffered_s > 2.0:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(0.001)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -385,7 +383,7 @@ async def test_a_host_may_die_at_any_write(
     assert sum(isinstance(event, SessionStarted) for event in events) == 1
 
 
-@pytest.mark.parametrize("at", range(0, 36, 5))
+@pytest.mark.parametrize("at", range(0, 30, 4))
 async def test_a_host_may_be_stopped_while_it_decodes(
     stage: Stage, engine: Moody, undisturbed: list[object], at: int
 ) -> None:

@@ -1,0 +1,303 @@
+"""A worker: many sessions and jobs at once, each its own, and nothing lost when it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from livetranslate.asr.engine import LoadedModel, WindowRequest
+from livetranslate.asr.whisper.engine import WhisperEngine, WhisperOptions
+from livetranslate.domain.errors import BackendUnavailable, InternalError, NotFound
+from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
+from livetranslate.domain.session import EndReason, SessionConfig
+from livetranslate.domain.speech import Hypothesis
+from livetranslate.domain.transcription import Transcription
+from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.log.base import Claim
+from livetranslate.sessions.work import JobKind, ModelJob, TranscribeJob
+from livetranslate.sessions.worker import Worker, WorkerOptions
+from support.clock import EPOCH
+from support.hosting import Listener, Stage, finals, said
+from support.scoring import error_rate
+from support.speech import WHISPER_FIXTURE, recordings
+from support.told_speech import ToldEngine, ToldSession, as_pcm, real_session
+
+SPOKEN = real_session("en_25", "en_12")
+
+
+class Place:
+    """Workers on one log and one desk."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.desk = Desk()
+        self.workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+
+    def start(self, name: str, *, log: Any = None, **options: Any) -> Worker:
+        worker = Worker(
+            name,
+            log or self.stage.log,
+            self.desk,
+            self.stage.models,
+            self.stage.translation,
+            WorkerOptions(report_s=0.01, touch_s=0.01, **options),
+            now=lambda: EPOCH,
+        )
+        self.workers[name] = (worker, asyncio.create_task(worker.run()))
+        return worker
+
+    async def leave(self, name: str) -> None:
+        worker, running = self.workers.pop(name)
+        worker.drain()
+        await asyncio.wait_for(running, 30)
+
+    async def report(self, name: str, found: Any) -> Any:
+        """Wait for a report of a worker that is as wanted."""
+        for _ in range(3_000):
+            for each in self.desk.reports():
+                if each.report.worker_id == name and found(each.report):
+                    return each.report
+            await asyncio.sleep(0.01)
+        raise AssertionError("no such report came")
+
+
+@pytest.fixture
+def engine() -> ToldEngine:
+    return ToldEngine(SPOKEN)
+
+
+@pytest.fixture
+async def place(engine: ToldEngine) -> AsyncIterator[Place]:
+    made = Place(Stage(engine))
+    yield made
+    for name in list(made.workers):
+        await made.leave(name)
+    await made.stage.close()
+
+
+async def until_ended(place: Place, session_id: str) -> list[SessionEvent]:
+    return await Listener(place.stage.log, session_id).all()
+
+
+def reason(events: Sequence[SessionEvent]) -> EndReason:
+    assert isinstance(events[-1], SessionEnded)
+    return events[-1].reason
+
+
+async def test_eight_sessions_at_once_get_each_its_own_text() -> None:
+    options = WhisperOptions(cpu_threads=1, min_window_s=1.0)
+    place = Place(Stage(WhisperEngine("fixture", WHISPER_FIXTURE, options)))
+    spoken = [each for each in recordings("en") if each.duration < 7][:8]
+    listeners = [Listener(place.stage.log, each.file.split(".")[0]) for each in spoken]
+    for each in spoken:
+        name = each.file.split(".")[0]
+        await place.stage.open(name)
+        await place.stage.feed(ToldSession(as_pcm(each.audio), ()), name)
+        await place.stage.end(name)
+    place.start("w1")
+    found = [await listener.all() for listener in listeners]
+    texts = [" ".join(event.text for event in finals(events)) for events in found]
+    assert error_rate([each.text for each in spoken], texts) <= 0.12
+    for text, each in zip(texts, spoken, strict=True):
+        rates = [error_rate([other.text], [text]) for other in spoken]
+        assert min(rates) == error_rate([each.text], [text])
+    assert {reason(events) for events in found} == {EndReason.CLIENT_ENDED}
+    await place.leave("w1")
+    await place.stage.close()
+
+
+async def test_it_says_how_it_is(place: Place) -> None:
+    place.start("w1", max_sessions=2, device="a CPU")
+    report = await place.report("w1", lambda report: report.models)
+    assert (report.default_engine, report.device) == ("faster-whisper", "a CPU")
+    assert "installed" in report.default_reason
+    assert report.ready and report.sessions == () and report.memory_bytes > 0
+    assert report.models[0].info.model == "told"
+    await place.stage.open("a")
+    await place.report("w1", lambda report: report.sessions == ("a",) and report.ready)
+    await place.stage.open("b")
+    report = await place.report("w1", lambda report: len(report.sessions) == 2)
+    assert not report.ready
+    assert len(report.buffered_s) == 2
+    await place.stage.end("a")
+    await place.report("w1", lambda report: report.sessions == ("b",) and report.ready)
+
+
+async def test_without_any_engine_it_says_why(engine: ToldEngine) -> None:
+    class Nothing:
+        on_gpu = False
+
+        def installed(self) -> list[str]:
+            return []
+
+        def load(self, candidate: object) -> ToldEngine:
+            raise RuntimeError("the package is torn")
+
+    place = Place(Stage(engine, loader=Nothing()))
+    place.start("w1")
+    report = await place.report("w1", lambda _report: True)
+    assert report.default_engine is None
+    assert "torn" in report.default_reason
+    await place.stage.open()
+    events = await until_ended(place, "s1")
+    assert reason(events) is EndReason.FAILED
+    [error] = [event for event in events if isinstance(event, SessionError)]
+    assert error.code == "model_unavailable"
+    await place.leave("w1")
+
+
+async def test_it_takes_no_more_than_it_has_room_for(place: Place) -> None:
+    for name in ("a", "b", "c"):
+        await place.stage.open(name)
+    place.start("w1", max_sessions=2)
+    await place.report("w1", lambda report: set(report.sessions) == {"a", "b"})
+    assert (await place.stage.log.state("c")).worker_id is None
+    await place.stage.end("b")
+    await place.report("w1", lambda report: set(report.sessions) == {"a", "c"})
+
+
+async def test_a_worker_that_leaves_hands_its_sessions_on(place: Place, engine: ToldEngine) -> None:
+    decoding, go_on = threading.Event(), threading.Event()
+    hear = engine.decode
+
+    def decode(requests: Sequence[WindowRequest]) -> list[Hypothesis]:
+        if len(engine.requests) >= 5:
+            decoding.set()
+            assert go_on.wait(30)
+        return hear(requests)
+
+    engine.decode = decode  # type: ignore[method-assign]
+    await place.stage.open()
+    await place.stage.feed(SPOKEN)
+    await place.stage.end()
+    listener = Listener(place.stage.log)
+    place.start("w1")
+    await asyncio.to_thread(decoding.wait, 30)
+    leaving = asyncio.create_task(place.leave("w1"))
+    state = await place.stage.log.state("s1")
+    while state.worker_id is not None:
+        await asyncio.sleep(0.001)
+        state = await place.stage.log.state("s1")
+    assert not state.ended
+    go_on.set()
+    await leaving
+    place.stage.models = Stage(engine).models
+    place.start("w2")
+    events = await listener.all()
+    assert said(events) == SPOKEN.text
+    assert reason(events) is EndReason.CLIENT_ENDED
+
+
+async def test_one_session_that_fails_leaves_the_others_alone(
+    place: Place, engine: ToldEngine
+) -> None:
+    hear = engine.decode
+
+    def decode(requests: Sequence[WindowRequest]) -> list[Hypothesis]:
+        if any(np.abs(request.audio).max() > 0.99 for request in requests):
+            raise RuntimeError("too loud")
+        return hear(requests)
+
+    engine.decode = decode  # type: ignore[method-assign]
+    loud = np.where(SPOKEN.pcm >= 0, 32_767, -32_768).astype(np.int16)
+    for name, pcm in (("loud", loud), ("good", SPOKEN.pcm), ("lost", SPOKEN.pcm)):
+        await place.stage.open(name, vad=name != "loud", language="sw" if name == "lost" else "en")
+        await place.stage.feed(ToldSession(pcm, ()), name)
+        await place.stage.end(name)
+    place.start("w1")
+    assert reason(await until_ended(place, "loud")) is EndReason.FAILED
+    assert reason(await until_ended(place, "lost")) is EndReason.FAILED
+    events = await until_ended(place, "good")
+    assert said(events) == SPOKEN.text
+    assert reason(events) is EndReason.CLIENT_ENDED
+
+
+async def test_a_session_that_is_taken_away_and_given_back_is_served_on(place: Place) -> None:
+    """The same worker claims it again before its first host has noticed."""
+    await place.stage.open()
+    place.start("w1", max_sessions=2)
+    await place.report("w1", lambda report: report.sessions == ("s1",))
+    await place.stage.log.release(Claim("s1", "w1", 1, SessionConfig(), None))
+    await place.report("w1", lambda report: report.sessions == ("s1", "s1"))
+    await place.stage.feed(SPOKEN)
+    await place.stage.end()
+    events = await until_ended(place, "s1")
+    assert said(events) == SPOKEN.text
+    assert reason(events) is EndReason.CLIENT_ENDED
+    await place.report("w1", lambda report: report.sessions == () and report.ready)
+
+
+async def test_a_deleted_session_is_forgotten(place: Place) -> None:
+    await place.stage.open()
+    place.start("w1")
+    await place.report("w1", lambda report: report.sessions == ("s1",))
+    await place.stage.log.delete("s1")
+    await place.report("w1", lambda report: report.sessions == () and report.ready)
+
+
+async def test_a_log_that_is_gone_ends_the_worker(place: Place) -> None:
+    class Gone:
+        def __getattr__(self, name: str) -> Any:
+            if name == "claim":
+                return self.claim
+            return getattr(place.stage.log, name)
+
+        async def claim(self, worker_id: str, *, wait_s: float = 0.0) -> None:
+            raise BackendUnavailable("the connection is gone")
+
+    place.start("w1", log=Gone())
+    _, running = place.workers.pop("w1")
+    with pytest.raises(BackendUnavailable):
+        await asyncio.wait_for(running, 30)
+
+
+# Jobs
+
+
+async def submit(place: Place, kind: JobKind, job: msgspec.Struct) -> bytes:
+    return await place.desk.submit(kind, msgspec.msgpack.encode(job), timeout_s=30)
+
+
+async def test_files_are_jobs(place: Place) -> None:
+    place.start("w1")
+    job = TranscribeJob(pcm=SPOKEN.pcm.tobytes(), language="en")
+    found = msgspec.msgpack.decode(await submit(place, JobKind.TRANSCRIBE, job), type=Transcription)
+    assert [word.word for segment in found.segments for word in segment.words] == SPOKEN.text
+    assert found.duration == round(len(SPOKEN.pcm) / 16_000, 3)
+
+
+async def test_models_are_loaded_and_unloaded(place: Place) -> None:
+    place.start("w1")
+    loaded = await submit(place, JobKind.LOAD_MODEL, ModelJob(model="small"))
+    assert msgspec.msgpack.decode(loaded, type=LoadedModel).references == 0
+    await place.report("w1", lambda report: len(report.models) == 2)
+    assert await submit(place, JobKind.UNLOAD_MODEL, ModelJob(model="small")) == b"\xc0"
+    with pytest.raises(NotFound, match="small"):
+        await submit(place, JobKind.UNLOAD_MODEL, ModelJob(model="small"))
+
+
+async def test_a_job_that_fails_is_told_and_the_worker_goes_on(
+    place: Place, engine: ToldEngine
+) -> None:
+    place.start("w1", max_jobs=1)
+    hear = engine.decode
+
+    def boom(requests: Sequence[WindowRequest]) -> list[Hypothesis]:
+        raise RuntimeError("boom")
+
+    engine.decode = boom  # type: ignore[method-assign]
+    job = TranscribeJob(pcm=SPOKEN.pcm.tobytes(), language="en")
+    with pytest.raises(InternalError, match="log says why"):
+        await submit(place, JobKind.TRANSCRIBE, job)
+    with pytest.raises(Exception, match="'sw'"):
+        await submit(
+            place, JobKind.TRANSCRIBE, TranscribeJob(pcm=SPOKEN.pcm.tobytes(), language="sw")
+        )
+    engine.decode = hear  # type: ignore[method-assign]
+    assert await submit(place, JobKind.TRANSCRIBE, job)
