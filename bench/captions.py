@@ -67,7 +67,7 @@ class Viewer:
         before: list[str] = []
         for at_s, words, committed in self._frames:
             erased += len(before) - _shared(before, words)
-            broken += _shared(words[:promised], final) < promised
+            broken += words[:promised] != before[:promised]
             for index in range(promised, committed):
                 committed_at[index] = at_s
             for index, (word, last) in enumerate(zip(words, final, strict=False)):

@@ -69,22 +69,24 @@ class SqlSessionRecords:
             NotFound: There is no such session.
             Conflict: The state cannot follow the present one.
         """
+        values: dict[str, object] = {"status": status.value}
+        if status is SessionStatus.ACTIVE:
+            values["started_at"] = at
+        if status in FINAL:
+            values["ended_at"] = at
+            values["end_reason"] = reason.value if reason else None
+            values["error"] = clean_or_none(error)
+        move = update(SessionRow).where(_is(session_id), SessionRow.status.in_(_BEFORE[status]))
         async with self._database.write() as connection:
-            query = select(SessionRow.status).where(_is(session_id)).with_for_update()
-            found = (await connection.execute(query)).scalar_one_or_none()
-            if found is None:
-                raise _unknown(session_id)
-            present = SessionStatus(found)
-            if present in FINAL or present is status:
+            if (await connection.execute(move.values(values))).rowcount:
                 return
-            values: dict[str, object] = {"status": present.to(status).value}
-            if status is SessionStatus.ACTIVE:
-                values["started_at"] = at
-            if status in FINAL:
-                values["ended_at"] = at
-                values["end_reason"] = reason.value if reason else None
-                values["error"] = clean_or_none(error)
-            await connection.execute(update(SessionRow).where(_is(session_id)).values(values))
+            query = select(SessionRow.status).where(_is(session_id))
+            found = (await connection.execute(query)).scalar_one_or_none()
+        if found is None:
+            raise _unknown(session_id)
+        present = SessionStatus(found)
+        if present not in FINAL:
+            present.to(status)
 
     async def record(self, session_id: str, events: Sequence[SessionEvent]) -> None:
         """Write what is final in these events, in one transaction: all of it or nothing.
@@ -107,6 +109,19 @@ class SqlSessionRecords:
         """Remove the session's rows, and nothing of another's; no error if there are none."""
         async with self._database.write() as connection:
             await connection.execute(delete(SessionRow).where(_is(session_id)))
+
+
+def _may_follow(old: SessionStatus, new: SessionStatus) -> bool:
+    try:
+        return old is not new and old.to(new) is new
+    except Conflict:
+        return False
+
+
+_BEFORE = {
+    new: tuple(old.value for old in SessionStatus if _may_follow(old, new)) for new in SessionStatus
+}
+"""States that each state may follow."""
 
 
 class _NewRows:
