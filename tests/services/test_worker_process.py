@@ -66,7 +66,7 @@ class Main:
         while fed * PIECE < last:
             await self.log.append_audio(session_id, fed, PCM[fed * PIECE : (fed + 1) * PIECE])
             fed += 1
-            while (await self.log.state(session_id)).buffered_s >= 0.44:
+            while (await self.log.state(session_id)).buffered_s >= 0.44:  # noqa: ASYNC110 - nobody tells of it
                 await asyncio.sleep(0.005)
         self._fed[session_id] = fed
 
@@ -74,7 +74,7 @@ class Main:
         return (await self.log.state(session_id)).worker_id
 
     async def taken_by(self, session_id: str, worker_id: str) -> None:
-        while await self.holder(session_id) != worker_id:
+        while await self.holder(session_id) != worker_id:  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
