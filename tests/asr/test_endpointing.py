@@ -206,9 +206,10 @@ def test_where_speech_was_is_known() -> None:
     assert not voice.has_speech(1.7, 1.75)
 
 
-@pytest.mark.parametrize("cut_at", range(3_000, len(SESSION), 23_000))
-def test_another_track_goes_on_as_this_one_would(cut_at: int) -> None:
+@pytest.mark.parametrize("cut_at", [None, *range(3_000, len(SESSION), 23_000)])
+def test_another_track_goes_on_as_this_one_would(cut_at: int | None) -> None:
     whole = utterances(track(), SESSION, 1_000)
+    cut_at = cut_at or whole[1][0] + 2_000  # in the padding before speech
     first = track()
     before: list[tuple[int, int]] = []
     for start in range(0, cut_at, 1_000):

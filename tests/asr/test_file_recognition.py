@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,9 +20,11 @@ from livetranslate.asr.vad import VadOptions
 from livetranslate.asr.whisper.engine import WhisperOptions
 from livetranslate.domain.errors import UnsupportedLanguage
 from livetranslate.domain.transcription import Transcription
+from support.hosting import OneEngine
 from support.scoring import error_rate
 from support.sound import noise
 from support.speech import WHISPER_FIXTURE, recording
+from support.told_speech import ToldEngine, ToldSession, real_session
 
 RATE = 16_000
 
@@ -126,6 +129,23 @@ async def test_an_incremental_engine_does_files_too(manager: ModelManager, heard
         found = await heard(spoken.audio, lease)
     assert found.engine == "pocketsphinx"
     assert error_rate([spoken.text], [found.text]) <= 0.6
+
+
+@pytest.mark.parametrize("max_window_s", [2.0, 12.0])
+async def test_pauses_end_segments_and_cuts_do_not(heard: Heard, max_window_s: float) -> None:
+    spoken = real_session("en_25", "en_12", pause_s=12.0)
+    words = [msgspec.structs.replace(word, word=word.word.strip(".,")) for word in spoken.words]
+    session = ToldSession(spoken.pcm, tuple(words))
+    manager = ModelManager(OneEngine(ToldEngine(session)))
+    options = FileOptions(language="en", max_window_s=max_window_s)
+    with await manager.acquire() as lease:
+        found = await heard(session.pcm / np.float32(32_768), lease, options)
+    await manager.close()
+    first = len(recording("en_25").words)
+    assert [segment.text.split()[0] for segment in found.segments] == [
+        session.text[0],
+        session.text[first],
+    ]
 
 
 def test_speech_is_found_in_pieces_as_in_one() -> None:

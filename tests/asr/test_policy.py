@@ -14,7 +14,12 @@ from support.words import spoken
 POLICIES = list(PolicyName)
 THRESHOLD_S = 0.5
 
-texts = st.lists(st.sampled_from("ada bob cat dog".split()), max_size=6).map(" ".join)
+SENTENCE = "ada bob cat dog eel fox"
+texts = st.builds(
+    lambda count, last: " ".join([*SENTENCE.split()[:count], *last]),
+    st.integers(0, 6),
+    st.sampled_from([(), (), ("fig",), ("gnu", "cat")]),
+)
 hypotheses = st.lists(texts, min_size=1, max_size=8)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from livetranslate.asr.engine import WindowRequest
 from livetranslate.asr.streaming import (
     RecogniserState,
     Step,
@@ -17,7 +18,7 @@ from livetranslate.asr.streaming import (
     StreamingRecogniser,
 )
 from livetranslate.domain.session import PolicyName, SessionConfig
-from livetranslate.domain.speech import Hypothesis, Segment
+from livetranslate.domain.speech import Hypothesis, Segment, Word
 from support.told_speech import (
     ToldEngine,
     ToldSession,
@@ -201,6 +202,14 @@ words = st.lists(
     failing=st.sets(st.integers(0, 60)),
     max_window_s=st.sampled_from([4.0, 7.0, 30.0]),
 )
+@example(  # a full window, in which too few words are committed to make room
+    layout=[*((f"s{n}", 0.0, 0.3) for n in range(5)), ("last", 0.7, 0.15), ("more", 0.7, 0.6)],
+    chunks=[21_334],
+    policy=PolicyName.ALIGNATT,
+    replaced=set(),
+    failing=set(),
+    max_window_s=4.0,
+)
 def test_whatever_happens_no_word_is_lost_doubled_or_changed(
     layout: list[tuple[str, float, float]],
     chunks: list[int],
@@ -240,6 +249,30 @@ def test_a_window_that_nobody_understands_moves_on() -> None:
     run = Run(session, vad=False).all()
     assert run.said == ["mumble"]
     assert len(run.engine.requests) < 150
+
+
+class Fickle(ToldEngine):
+    """Spells every word anew each time, so that no two hypotheses agree."""
+
+    def decode(self, requests: Sequence[WindowRequest]) -> list[Hypothesis]:
+        [request] = requests
+        prefix = tuple(plain(word) for word in request.prefix)
+        [found] = super().decode([msgspec.structs.replace(request, prefix=prefix)])
+        mark = f"~{len(self.requests)}"
+        words = (msgspec.structs.replace(word, word=word.word + mark) for word in found.words)
+        return [msgspec.structs.replace(found, words=tuple(words))]
+
+
+def plain(word: Word) -> Word:
+    return msgspec.structs.replace(word, word=word.word.partition("~")[0])
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_words_on_which_no_two_hypotheses_agree_are_not_lost(policy: PolicyName) -> None:
+    session = made_session([(f"word{n}", 0.05, 0.35) for n in range(60)])
+    run = Run(session, engine=Fickle(session), policy=policy, vad=False).all()
+    assert [word.partition("~")[0] for word in run.said] == session.text
+    check_promises(run.told)
 
 
 def test_words_at_the_very_begin_of_a_full_window_hold_nothing_up() -> None:

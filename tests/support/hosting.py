@@ -51,17 +51,20 @@ class UpperCase:
     Attributes:
         requests: What was asked, in order.
         failing: Languages that fail.
+        held: Languages that wait until they are let go.
     """
 
     def __init__(self) -> None:
         self.requests: list[TranslationRequest] = []
         self.failing: set[str] = set()
+        self.held: dict[str, asyncio.Event] = {}
 
     async def translate(self, request: TranslationRequest) -> list[Translation]:
         self.requests.append(request)
         if request.target_language in self.failing:
             raise BackendUnavailable(f"{request.target_language} is down")
-        await asyncio.sleep(0)
+        if request.target_language in self.held:
+            await self.held[request.target_language].wait()
         return [
             Translation(
                 translated_text=f"{request.target_language}: {self._say(text, request)}",

@@ -203,8 +203,7 @@ class SessionHost:
 
     def _hear(self, chunk: AudioChunk, recogniser: StreamingRecogniser) -> None:
         """Give a chunk's samples to the recogniser, less those in front of where it goes on."""
-        if chunk.seq >= self._tally.statistics.chunks:
-            self._tally.audio(chunk)
+        self._tally.audio(chunk)
         pcm = np.frombuffer(chunk.pcm, dtype=np.int16)[max(self._heard - chunk.start, 0) :]
         if not len(pcm):
             return
