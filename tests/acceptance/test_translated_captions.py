@@ -41,7 +41,7 @@ EXPECTED = {
     "en_04": [("puede",), ("tarde",), ("reunión", "jueves")],
     "en_05": [("uno", "cuatro", "nueve"), ("cambiar", "ocho")],
     "en_11": [("septiembre", "cocina"), ("dólares",)],
-    "en_12": [("seis", "cajas", "negras")],
+    "en_12": [("seis", "cajas", "negros")],
     "en_20": [
         ("setenta", "dólares"),
         ("jueves", "biblioteca"),
