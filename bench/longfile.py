@@ -40,7 +40,7 @@ def run(options: BenchOptions) -> Report:
     times = asyncio.run(_measure(options, long, peer))
     texts = {name: errors([("en", long.entry.text, done[0].text)]) for name, done in times.items()}
     seconds = {name: [one.seconds for one in done] for name, done in times.items()}
-    ours, padded = seconds["ours"], seconds["ours, padded to 30 s"]
+    ours, padded = seconds["ours"], seconds["ours, bearing only 30 s"]
     rows = [
         times_faster("at our pauses", "s", ours, seconds["at our pauses"]),
         times_faster(
@@ -48,7 +48,7 @@ def run(options: BenchOptions) -> Report:
         ),
         times_faster("as it is", "s", ours, seconds["as it is"]),
         times_faster(
-            "at our pauses; ours padded to 30 s too", "s", padded, seconds["at our pauses"]
+            "as it is; ours bearing only 30 s as well", "s", padded, seconds["as it is"]
         ),
     ]
     return Report(
@@ -63,6 +63,8 @@ def run(options: BenchOptions) -> Report:
             "Ours gives word times. «At our pauses»: the windows of ours as clip_timestamps, no "
             "timestamps, no earlier text, which gives this baseline its best WER here. «As it "
             "is»: faster-whisper's own windows of 30 s and its defaults.",
+            "The tests' small model fails on windows with much more than 15 s of speech: what has "
+            "windows of 30 s is comparable in time only.",
         ],
         machine=machine,
     )  # fmt: skip
@@ -82,7 +84,7 @@ async def _alternate(
     loop = asyncio.get_running_loop()
     contenders: dict[str, Callable[[], Done]] = {
         "ours": lambda: _ours(loop, lease, long),
-        "ours, padded to 30 s": lambda: _ours(loop, padded, long),
+        "ours, bearing only 30 s": lambda: _ours(loop, padded, long),
         "at our pauses": lambda: _peer(peer, long, clips=True, words=False),
         "at our pauses, with word times": lambda: _peer(peer, long, clips=True, words=True),
         "as it is": lambda: _peer(peer, long, clips=False, words=False),

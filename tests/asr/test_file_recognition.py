@@ -148,6 +148,24 @@ async def test_pauses_end_segments_and_cuts_do_not(heard: Heard, max_window_s: f
     ]
 
 
+@pytest.mark.parametrize(("padded_to_s", "longest_s"), [(0.5, 12.0), (20.0, 20.0), (30.0, 25.0)])
+async def test_windows_are_as_long_as_the_model_pads_them_to(
+    heard: Heard, padded_to_s: float, longest_s: float
+) -> None:
+    """But never longer than it decodes well."""
+    session = real_session("en_00", "en_01", "en_02", "en_03", "en_25", pause_s=0.7)
+    engine = ToldEngine(session, max_window_s=25.0)
+    engine.capabilities = msgspec.structs.replace(engine.capabilities, min_window_s=padded_to_s)
+    manager = ModelManager(OneEngine(engine))
+    with await manager.acquire() as lease:
+        await heard(session.pcm / np.float32(32_768), lease)
+    await manager.close()
+    lengths = [(end - begin) / RATE for begin, end, _ in engine.windows]
+    assert longest_s / 2 < max(lengths) <= longest_s
+    assert max(lengths) > 12.0 or longest_s == 12.0
+    assert sum(lengths) <= len(session.pcm) / RATE
+
+
 def test_speech_is_found_in_pieces_as_in_one() -> None:
     audio = recording("meeting_3").audio[: 20 * RATE]
     whole = find_speech(audio, VadOptions())

@@ -34,7 +34,8 @@ class FileOptions(msgspec.Struct, frozen=True, kw_only=True):
         language: ISO 639-1 code; None or ``auto`` to detect it.
         task: Transcribe, or translate into English.
         vad: Whether silence is left out.
-        max_window_s: Longest window, further limited by what the engine bears.
+        max_window_s: Longest window; longer where the model would pad it anyway, and never longer
+            than the engine bears.
         in_flight: Windows given to the scheduler at the same time.
         prompt: Text that tells the model what it is about.
     """
@@ -142,7 +143,8 @@ async def recognise_file(
 
 
 def _windows(audio: Samples, capabilities: Capabilities, options: FileOptions) -> list[Span]:
-    longest = int(min(options.max_window_s, capabilities.max_window_s) * SAMPLE_RATE)
+    wanted_s = max(options.max_window_s, capabilities.min_window_s)
+    longest = int(min(wanted_s, capabilities.max_window_s) * SAMPLE_RATE)
     whole = [Span(0, len(audio))] if len(audio) else []
     return pack(find_speech(audio, VadOptions()) if options.vad else whole, audio, longest)
 
