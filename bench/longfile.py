@@ -47,9 +47,7 @@ def run(options: BenchOptions) -> Report:
             "at our pauses, with word times", "s", ours, seconds["at our pauses, with word times"]
         ),
         times_faster("as it is", "s", ours, seconds["as it is"]),
-        times_faster(
-            "as it is; ours bearing only 30 s as well", "s", padded, seconds["as it is"]
-        ),
+        times_faster("as it is; ours bearing only 30 s as well", "s", padded, seconds["as it is"]),
     ]
     return Report(
         name="longfile",
