@@ -14,6 +14,7 @@ from livetranslate.domain.errors import (
     NotFound,
     Overloaded,
     SequenceGap,
+    SessionBusy,
     SessionClosed,
 )
 from livetranslate.domain.events import TranscriptionResult
@@ -22,6 +23,7 @@ from livetranslate.sessions.log.base import (
     AudioEntry,
     Checkpoint,
     Claim,
+    DeadLetter,
     EndEntry,
     SessionLog,
     UpdateEntry,
@@ -467,19 +469,169 @@ async def test_a_session_without_audio_or_listeners_expires(make_log: MakeLog):
 async def test_an_ended_session_stays_readable_then_goes(make_log: MakeLog):
     log = await make_log(event_retention_s=600.0)
     await log.create("a", SessionConfig())
-    await log.create("b", SessionConfig())
-    for session_id in "ab":
-        await log.append_system_events(session_id, [ended(session_id)])
+    await log.append_system_events("a", [ended("a")])
     await asyncio.sleep(590)
     await log.sweep()
     assert len(await log.read_events("a", 0)) == 1
     await asyncio.sleep(20)
-    await log.sweep(keep=["b"])
+    await log.sweep()
     with pytest.raises(NotFound):
         await log.read_events("a", 0)
-    assert len(await log.read_events("b", 0)) == 1
+
+
+async def test_what_is_to_be_recorded_stays_until_it_is(make_log: MakeLog):
+    log = await make_log(event_retention_s=10.0, record_patience_s=100.0)
+    for session_id in "abc":
+        await log.create(session_id, SessionConfig(), to_record=session_id != "c")
+        await log.append_system_events(session_id, [ended(session_id)])
+    await log.note_recorded("a", 1)
+    await asyncio.sleep(11)
+    await log.sweep()
+    assert [state.session_id for state in await log.sessions()] == ["b"]
+    await asyncio.sleep(100)
     await log.sweep()
     assert await log.sessions() == []
+
+
+async def test_the_state_tells_how_far_a_session_is_recorded(log: SessionLog):
+    await log.create("a", SessionConfig(), to_record=True)
+    await log.create("b", SessionConfig())
+    assert [state.recorded for state in await log.sessions()] == [0, -1]
+    await asyncio.sleep(20)
+    assert 20 <= (await log.state("a")).recorder_s < 21
+    await log.note_recorded("a", 3)
+    await log.note_recorded("a", 2)
+    state = await log.state("a")
+    assert (state.recorded, state.recorder_s < 1) == (3, True)
+
+
+# Feeders
+
+
+async def test_audio_of_another_feeder_is_refused(log: SessionLog):
+    await log.create("a", SessionConfig(), feeder="one")
+    await log.append_audio("a", 0, pcm(0.1), feeder="one")
+    state = await log.attach("a", "two")
+    assert (state.feeder, state.next_seq) == ("two", 1)
+    with pytest.raises(SessionBusy):
+        await log.append_audio("a", 1, pcm(0.1), feeder="one")
+    assert (await log.append_audio("a", 1, pcm(0.1), feeder="two")).seq == 1
+    assert (await log.append_audio("a", 2, pcm(0.1))).seq == 2
+
+
+async def test_a_feeder_that_waits_for_room_is_refused_when_another_comes(make_log: MakeLog):
+    log = await make_log(max_backlog_s=1.0)
+    await log.create("a", SessionConfig(), feeder="one")
+    await log.append_audio("a", 0, pcm(1), feeder="one")
+    waiting = asyncio.create_task(log.append_audio("a", 1, pcm(1), feeder="one"))
+    await settle()
+    await log.attach("a", "two")
+    claim = await claimed(log)
+    await log.append_events(claim, [], checkpoint=Checkpoint(0, b""), processed=0)
+    with pytest.raises(SessionBusy):
+        await waiting
+    assert await seqs(log, "a") == []
+
+
+async def test_a_detached_feeder_feeds_no_more(log: SessionLog):
+    await log.create("a", SessionConfig(), feeder="one")
+    assert not await log.detach("a", "two")
+    assert await log.detach("a", "one")
+    assert not await log.detach("a", "one")
+    assert (await log.state("a")).feeder is None
+    with pytest.raises(SessionBusy):
+        await log.append_audio("a", 0, pcm(0.1), feeder="one")
+
+
+async def test_an_ending_session_has_no_new_feeder(log: SessionLog):
+    await log.create("a", SessionConfig(), feeder="one")
+    await log.append_audio("a", 0, pcm(0.1), feeder="one")
+    await log.append_end("a", EndReason.CLIENT_ENDED)
+    assert (await log.attach("a", "two")).feeder == "one"
+    assert (await log.append_audio("a", 0, pcm(0.1), feeder="two")).seq == 0
+    with pytest.raises(SessionClosed):
+        await log.append_audio("a", 1, pcm(0.1), feeder="two")
+
+
+async def test_those_who_feed_no_more_are_told_when_they_attend(log: SessionLog):
+    for session_id in "abcd":
+        await log.create(session_id, SessionConfig(), feeder="me")
+    await log.attach("b", "another")
+    await log.append_end("c", EndReason.CLIENT_ENDED)
+    await log.delete("d")
+    lost = await log.attend({session_id: "me" for session_id in "abcde"})
+    assert lost == frozenset("bcde")
+    assert await log.attend({}) == frozenset()
+
+
+async def test_a_session_is_vacant_since_its_feeder_was_last_there(log: SessionLog):
+    await log.create("a", SessionConfig(), feeder="one")
+    await asyncio.sleep(10)
+    assert 10 <= (await log.state("a")).vacant_s < 11
+    await log.attend({"a": "one"})
+    assert (await log.state("a")).vacant_s < 1
+    await asyncio.sleep(10)
+    await log.append_audio("a", 0, b"", feeder="one")
+    assert (await log.state("a")).vacant_s < 1
+    await asyncio.sleep(10)
+    await log.detach("a", "one")
+    await asyncio.sleep(5)
+    assert 5 <= (await log.state("a")).vacant_s < 6
+
+
+async def test_the_state_tells_since_when_a_session_ends(log: SessionLog):
+    await log.create("a", SessionConfig(), kind="browser")
+    await asyncio.sleep(5)
+    state = await log.state("a")
+    assert (state.kind, state.ending_s) == ("browser", 0.0)
+    await log.append_end("a", EndReason.CLIENT_ENDED)
+    await asyncio.sleep(5)
+    assert 5 <= (await log.state("a")).ending_s < 6
+
+
+# The installation
+
+
+async def test_one_at_a_time_looks_after_all_sessions(log: SessionLog):
+    assert await log.lead("one", 3.0)
+    assert not await log.lead("two", 3.0)
+    await asyncio.sleep(2)
+    assert await log.lead("one", 3.0)
+    await asyncio.sleep(2)
+    assert not await log.lead("two", 3.0)
+    await asyncio.sleep(2)
+    assert await log.lead("two", 3.0)
+    assert not await log.lead("one", 3.0)
+
+
+async def test_all_sessions_of_a_dead_worker_go_to_others(log: SessionLog):
+    for session_id in "abc":
+        await log.create(session_id, SessionConfig())
+    first, second, other = [await claimed(log, name) for name in ("dead", "dead", "alive")]
+    assert await log.release_worker("dead") == 2
+    assert await log.release_worker("dead") == 0
+    with pytest.raises(ClaimLost):
+        await log.touch(first)
+    again = await claimed(log, "new")
+    assert (again.session_id, again.epoch) == (first.session_id, 2)
+    assert (await claimed(log, "new")).session_id == second.session_id
+    await log.touch(other)
+    assert await log.claim("new") is None
+
+
+async def test_notes_of_dead_sessions_are_kept(log: SessionLog):
+    for number in range(3):
+        letter = DeadLetter(
+            session_id=f"s{number}", at=1.5, code="internal_error", reason="died", attempts=10
+        )
+        await log.bury(letter)
+    letters = await log.dead_letters()
+    assert [one.session_id for one in letters] == ["s2", "s1", "s0"]
+    assert (letters[0].code, letters[0].reason, letters[0].attempts) == (
+        "internal_error",
+        "died",
+        10,
+    )
 
 
 async def test_a_deleted_session_is_gone_for_everybody(log: SessionLog):

@@ -22,7 +22,7 @@ OPTIONS = RecorderOptions(batch=3, give_up_s=1000)
 @pytest.fixture
 async def log() -> MemorySessionLog:
     log = MemorySessionLog(LogOptions(event_retention_s=60), clock=VirtualClock())
-    await log.create("a", SessionConfig())
+    await log.create("a", SessionConfig(), to_record=True)
     return log
 
 
@@ -79,14 +79,14 @@ async def test_results_wait_in_the_log_while_the_database_is_away(
     assert state.failing_s == pytest.approx(100, abs=1)
     assert state.error is not None and "away" in state.error
     assert recorded(records) == ["0", "1"]
-    await log.sweep(keep=recorder.unfinished)
+    await log.sweep()
     records.away = False
     assert await recorder.drain(20)
     assert recorded(records) == [str(n) for n in range(9)]
     assert records.status["a"] is SessionStatus.COMPLETED
     state = recorder.state()
     assert (state.sessions, state.waiting, state.error, state.lost) == (0, 0, None, 0)
-    await log.sweep(keep=recorder.unfinished)
+    await log.sweep()
     assert await log.sessions() == []
 
 

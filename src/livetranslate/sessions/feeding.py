@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum
 from typing import Protocol
 
 from livetranslate.domain.errors import SessionBusy
@@ -17,65 +16,73 @@ class Feeder(Protocol):
         ...
 
 
-class FeedState(Enum):
-    """Whether a session has a feeder."""
-
-    FED = "fed"
-    VACANT = "vacant"
-
-
 class FeedSlot:
-    """A live session's place for one feeder.
+    """A session that a connection of this process feeds.
 
     Attributes:
         session_id: The session.
+        feeder: The connection.
+        name: What the log knows the connection by.
         next_seq: Number of the feeder's next chunk that does not name its own.
         turn: Held while a chunk is appended, so that chunks keep the order they came in.
-        vacant_since: Since when nobody feeds, on the monotonic clock; None while somebody does.
-        ending_since: When upkeep first saw the session take no more audio.
-        queued_before: Whether upkeep saw the session without a worker the last time.
-        told_position: Place in the queue that was told last.
     """
 
-    def __init__(self, session_id: str, *, next_seq: int, vacant_since: float) -> None:
+    def __init__(self, session_id: str, feeder: Feeder, name: str, *, next_seq: int) -> None:
         self.session_id = session_id
+        self.feeder = feeder
+        self.name = name
         self.next_seq = next_seq
         self.turn = asyncio.Lock()
-        self.vacant_since: float | None = vacant_since
-        self.ending_since: float | None = None
-        self.queued_before = False
-        self.told_position: int | None = None
-        self._feeder: Feeder | None = None
-
-    @property
-    def state(self) -> FeedState:
-        """Whether somebody feeds."""
-        return FeedState.VACANT if self._feeder is None else FeedState.FED
-
-    def fed_by(self, feeder: Feeder) -> bool:
-        """Return whether this connection is the feeder."""
-        return self._feeder is feeder
-
-    def take(self, feeder: Feeder) -> None:
-        """Make a connection the feeder; the one before, if another, is told."""
-        before, self._feeder = self._feeder, feeder
-        self.vacant_since = None
-        if before is not None and before is not feeder:
-            before.taken_over(self.session_id)
-
-    def vacate(self, feeder: Feeder, now: float) -> bool:
-        """Free the place; return False if this connection is not the feeder (any more)."""
-        if self._feeder is not feeder:
-            return False
-        self._feeder = None
-        self.vacant_since = now
-        return True
 
     def check(self, feeder: Feeder) -> None:
         """Raise SessionBusy unless this connection is the feeder."""
-        if self._feeder is not feeder:
-            who = "no connection" if self._feeder is None else "another connection"
+        if self.feeder is not feeder:
             raise SessionBusy(
-                f"{who} feeds session {self.session_id}; resume_session takes it over",
+                f"another connection feeds session {self.session_id}; resume_session takes it over",
                 field="session_id",
             )
+
+
+class FeedSlots:
+    """The sessions that connections of this process feed."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, FeedSlot] = {}
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def get(self, session_id: str) -> FeedSlot | None:
+        """Return a session's slot, if it is fed here."""
+        return self._slots.get(session_id)
+
+    def names(self) -> dict[str, str]:
+        """Return the feeder's name of each session."""
+        return {slot.session_id: slot.name for slot in self._slots.values()}
+
+    def put(self, slot: FeedSlot) -> None:
+        """Let a connection feed a session; the one before, if another, is told."""
+        before = self._slots.get(slot.session_id)
+        self._slots[slot.session_id] = slot
+        if before is not None and before.feeder is not slot.feeder:
+            before.feeder.taken_over(slot.session_id)
+
+    def drop(self, session_id: str, feeder: Feeder) -> FeedSlot | None:
+        """Free a session's place; None if this connection does not feed it (any more)."""
+        slot = self._slots.get(session_id)
+        if slot is None or slot.feeder is not feeder:
+            return None
+        return self._slots.pop(session_id)
+
+    def lose(self, session_id: str, name: str, *, taken_over: bool) -> None:
+        """Free the place of a feeder that the log knows no more, and tell it if another feeds."""
+        slot = self._slots.get(session_id)
+        if slot is None or slot.name != name:
+            return
+        del self._slots[session_id]
+        if taken_over:
+            slot.feeder.taken_over(session_id)
+
+    def forget(self, session_id: str) -> None:
+        """Free a session's place without telling anybody."""
+        self._slots.pop(session_id, None)

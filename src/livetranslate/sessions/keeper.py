@@ -1,12 +1,16 @@
-"""Sees to it that every session gets an end, by the clock or when the service stops."""
+"""Sees to it that every session gets an end, by the clock or when the service stops.
+
+Of all processes that share a log one looks after the sessions of all, by a lease; every process
+attends to the feeders that are connected to it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 
-import msgspec
 import structlog
 
 from livetranslate.domain.audio import seconds
@@ -14,38 +18,41 @@ from livetranslate.domain.errors import LiveTranslateError, NotFound, SessionClo
 from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
 from livetranslate.domain.session import EndReason, SessionStatistics
 from livetranslate.sessions.clock import Clock
-from livetranslate.sessions.feeding import FeedSlot
-from livetranslate.sessions.log.base import SessionLog, SessionState
+from livetranslate.sessions.feeding import FeedSlots
+from livetranslate.sessions.log.base import DeadLetter, SessionLog, SessionState
 from livetranslate.sessions.recorder import Recorder
-from livetranslate.sessions.upkeep import Upkeep
+from livetranslate.sessions.upkeep import (
+    QueueNews,
+    UpkeepOptions,
+    abandoned,
+    deadly,
+    unfinished,
+    unrecorded,
+)
 
 _log = structlog.get_logger(__name__)
 
 
-class KeeperOptions(msgspec.Struct, frozen=True, kw_only=True):
+class KeeperOptions(UpkeepOptions, frozen=True, kw_only=True):
     """Times of the keeper.
 
     Attributes:
-        resume_window_s: A session whose feeder vanished waits so long to be resumed.
-        finish_timeout_s: Workers have so long to end a session that takes no more audio; then it
-            is ended without them, as failed.
-        max_attempts: A session over which so many workers in a row were lost, without getting on
-            in between, is ended as failed, so that it cannot take down one worker after another.
         tick_s: Pause between two rounds.
+        attend_s: Time between two times that this process's feeders are attended to.
+        lease_s: For how long one process looks after all sessions without asking again.
     """
 
-    resume_window_s: float = 60.0
-    finish_timeout_s: float = 600.0
-    max_attempts: int = 10
     tick_s: float = 0.5
+    attend_s: float = 2.0
+    lease_s: float = 3.0
 
 
 class Keeper:
-    """Goes its rounds over the sessions of a manager.
+    """Goes its rounds over the sessions of a log.
 
     Args:
         log: The sessions' logs.
-        slots: The manager's sessions; those that are over are taken out.
+        slots: The sessions that are fed here.
         recorder: What writes to the database, if anything does.
         clock: Tells the time.
         options: Times.
@@ -54,7 +61,7 @@ class Keeper:
     def __init__(
         self,
         log: SessionLog,
-        slots: dict[str, FeedSlot],
+        slots: FeedSlots,
         recorder: Recorder | None,
         *,
         clock: Clock,
@@ -65,6 +72,15 @@ class Keeper:
         self._recorder = recorder
         self._clock = clock
         self._options = options
+        self._name = f"keeper-{secrets.token_hex(6)}"
+        self._queue = QueueNews()
+        self._attended_at = clock.monotonic()
+        self._leads = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process looked after all sessions in its last round."""
+        return self._leads
 
     async def run(self) -> None:
         """Go one round after the other until cancelled."""
@@ -79,26 +95,13 @@ class Keeper:
 
     async def tick(self) -> None:
         """Go one round."""
-        known = list(self._slots.values())
-        keep = self._recorder.unfinished if self._recorder else frozenset[str]()
-        await self._source.sweep(keep=keep)
-        states = await self._source.sessions()
-        held = {state.session_id: state for state in states if not state.ended}
-        upkeep = Upkeep(
-            resume_window_s=self._options.resume_window_s,
-            finish_timeout_s=self._options.finish_timeout_s,
-            max_attempts=self._options.max_attempts,
-            now=self._clock.monotonic(),
-        )
-        for slot in known:
-            state = held.get(slot.session_id)
-            if state is not None:
-                await self._see_to(slot, state, upkeep)
-            elif self._slots.get(slot.session_id) is slot:
-                del self._slots[slot.session_id]
-        for event in upkeep.queue_news(self._slots, states, self._clock.utc()):
-            with suppress(NotFound, SessionClosed):
-                await self._source.append_system_events(event.session_id, [event])
+        now = self._clock.monotonic()
+        if now - self._attended_at >= self._options.attend_s:
+            self._attended_at = now
+            await self._attend()
+        self._leads = await self._source.lead(self._name, self._options.lease_s)
+        if self._leads:
+            await self._look_after_all()
 
     async def fail(self, session_id: str, code: str, message: str) -> None:
         """End a session at once, without its worker; nothing happens if it has ended."""
@@ -133,7 +136,8 @@ class Keeper:
 
     async def finish(self, grace_s: float) -> None:
         """End every session; those that no worker has finished after ``grace_s`` fail."""
-        session_ids = list(self._slots)
+        states = await self._source.sessions()
+        session_ids = [state.session_id for state in states if not state.ended]
         waits = [asyncio.create_task(self._finish(session_id)) for session_id in session_ids]
         if waits:
             _, late = await asyncio.wait(waits, timeout=grace_s)
@@ -144,16 +148,51 @@ class Keeper:
             message = "the service stopped before this session was finished"
             await self.fail(session_id, "backend_unavailable", message)
 
-    async def _see_to(self, slot: FeedSlot, state: SessionState, upkeep: Upkeep) -> None:
-        if upkeep.abandoned(slot, state):
+    async def _attend(self) -> None:
+        """Say that our feeders are there, and let go of those that the log knows no more."""
+        names = self._slots.names()
+        if not names:
+            return
+        for session_id in await self._source.attend(names):
+            taken_over = False
             with suppress(NotFound):
-                await self._source.append_end(slot.session_id, EndReason.DISCONNECTED)
-        elif upkeep.unfinished(slot, state):
-            message = "no worker finished this session"
-            await self.fail(slot.session_id, "backend_unavailable", message)
-        elif upkeep.deadly(state):
+                state = await self._source.state(session_id)
+                taken_over = state.ending is None and state.feeder != names[session_id]
+            self._slots.lose(session_id, names[session_id], taken_over=taken_over)
+
+    async def _look_after_all(self) -> None:
+        await self._source.sweep()
+        states = await self._source.sessions()
+        for state in states:
+            if not state.ended:
+                await self._see_to(state)
+            if self._recorder is not None and unrecorded(state, self._options):
+                self._recorder.adopt(state)
+        for event in self._queue.changed(states, self._clock.utc()):
+            with suppress(NotFound, SessionClosed):
+                await self._source.append_system_events(event.session_id, [event])
+
+    async def _see_to(self, state: SessionState) -> None:
+        options = self._options
+        if abandoned(state, options):
+            with suppress(NotFound):
+                await self._source.append_end(state.session_id, EndReason.DISCONNECTED)
+        elif unfinished(state, options):
+            await self._bury(state, "backend_unavailable", "no worker finished this session")
+        elif deadly(state, options):
             message = f"{state.attempts} workers in a row were lost over this session"
-            await self.fail(slot.session_id, "internal_error", message)
+            await self._bury(state, "internal_error", message)
+
+    async def _bury(self, state: SessionState, code: str, message: str) -> None:
+        await self.fail(state.session_id, code, message)
+        letter = DeadLetter(
+            session_id=state.session_id,
+            at=self._clock.utc().timestamp(),
+            code=code,
+            reason=message,
+            attempts=state.attempts,
+        )
+        await self._source.bury(letter)
 
     async def _finish(self, session_id: str) -> None:
         with suppress(NotFound):

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import suppress
+from itertools import count
 
 import structlog
 
 from livetranslate.domain.errors import (
+    BackendUnavailable,
     Conflict,
     LiveTranslateError,
     NotFound,
@@ -31,7 +33,7 @@ from livetranslate.domain.session import (
     new_session_id,
 )
 from livetranslate.sessions.clock import Clock, SystemClock
-from livetranslate.sessions.feeding import Feeder, FeedSlot
+from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
@@ -45,9 +47,12 @@ class ManagerOptions(KeeperOptions, frozen=True, kw_only=True):
 
     Attributes:
         recorder: How the database is written to.
+        sessions_stay: Whether sessions go on without this process: their log is shared with others
+            and outlives it. Else they are ended when it stops.
     """
 
     recorder: RecorderOptions = RecorderOptions()
+    sessions_stay: bool = False
 
 
 class SessionManager:
@@ -72,7 +77,10 @@ class SessionManager:
         self.log = log
         self._records = records
         self._clock = clock or SystemClock()
-        self._slots: dict[str, FeedSlot] = {}
+        self._slots = FeedSlots()
+        self._name = f"edge-{secrets.token_hex(6)}"
+        self._numbers = count(1)
+        self._detaching: set[asyncio.Task[None]] = set()
         self._opening: dict[str, asyncio.Task[SessionState]] = {}
         self._accepting = True
         self._recorder = (
@@ -93,18 +101,22 @@ class SessionManager:
             self._upkeep = asyncio.create_task(self._keeper.run(), name="session upkeep")
 
     async def close(self, grace_s: float = 20.0) -> None:
-        """Open nothing more, end every session, wait for its last words, write them down.
+        """Open nothing more; end every session and write it down, unless they stay.
 
         Args:
             grace_s: Seconds the workers have to finish, and then the database.
         """
         self._accepting = False
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        await self._keeper.finish(grace_s)
-        if self._recorder is not None:
-            if not await self._recorder.drain(grace_s):
+        if self.options.sessions_stay:
+            leaving = [self._detach(name, of) for of, name in self._slots.names().items()]
+            await asyncio.gather(*leaving, *self._detaching, return_exceptions=True)
+        else:
+            await self._keeper.finish(grace_s)
+            if self._recorder is not None and not await self._recorder.drain(grace_s):
                 left = len(self._recorder.unfinished)
                 _log.error("stopped before all was written", sessions=left)
+        if self._recorder is not None:
             await self._recorder.close()
         if self._upkeep is not None:
             self._upkeep.cancel()
@@ -177,9 +189,12 @@ class SessionManager:
         async with slot.turn:
             slot.check(feeder)
             wanted = slot.next_seq if seq is None else seq
-            appended = await self.log.append_audio(session_id, wanted, pcm)
-            if slot.fed_by(feeder):
-                slot.next_seq = appended.seq + 1
+            try:
+                appended = await self.log.append_audio(session_id, wanted, pcm, feeder=slot.name)
+            except SessionBusy:
+                self._slots.lose(session_id, slot.name, taken_over=True)
+                raise
+            slot.next_seq = appended.seq + 1
             return appended
 
     async def resume(self, session_id: str, feeder: Feeder) -> SessionState:
@@ -190,14 +205,11 @@ class SessionManager:
             ending or has ended is not fed again (``ending`` says why), but its missed events can
             be read. Raises NotFound.
         """
-        state = await self.log.state(session_id)
+        name = self._feeder_name()
+        state = await self.log.attach(session_id, name)
         if state.ending is not None:
             return state
-        slot = self._slots.get(session_id) or self._adopt(session_id, next_seq=state.next_seq)
-        slot.take(feeder)
-        await self.log.keep_alive(session_id)
-        state = await self.log.state(session_id)
-        slot.next_seq = state.next_seq
+        self._slots.put(FeedSlot(session_id, feeder, name, next_seq=state.next_seq))
         _log.info("session resumed", session_id=session_id, next_seq=state.next_seq)
         return state
 
@@ -206,7 +218,9 @@ class SessionManager:
 
         Nothing happens if the connection does not feed the session (any more).
         """
-        self._vacate(session_id, feeder)
+        slot = self._slots.drop(session_id, feeder)
+        if slot is not None:
+            await self._detach(slot.name, session_id)
 
     async def leave(self, session_id: str, feeder: Feeder) -> None:
         """Note that a connection wants no more of a session; as if it were gone from it."""
@@ -246,7 +260,7 @@ class SessionManager:
         """
         if self._recorder is not None:
             await self._recorder.forget(session_id)
-        self._slots.pop(session_id, None)
+        self._slots.forget(session_id)
         try:
             with suppress(SessionClosed):
                 await self._keeper.close_session(session_id, EndReason.DELETED)
@@ -266,17 +280,21 @@ class SessionManager:
 
     # Inside
 
-    def _adopt(self, session_id: str, *, next_seq: int) -> FeedSlot:
-        slot = FeedSlot(session_id, next_seq=next_seq, vacant_since=self._clock.monotonic())
-        self._slots[session_id] = slot
-        if self._recorder is not None:
-            self._recorder.follow(session_id)
-        return slot
+    def _feeder_name(self) -> str:
+        return f"{self._name}-{next(self._numbers)}"
+
+    async def _detach(self, name: str, session_id: str) -> None:
+        """Take a feeder off its session; one that nobody takes off counts as gone by itself."""
+        with suppress(NotFound, BackendUnavailable):
+            if await self.log.detach(session_id, name):
+                _log.info("session lost its feeder", session_id=session_id)
 
     def _vacate(self, session_id: str, feeder: Feeder) -> None:
-        slot = self._slots.get(session_id)
-        if slot is not None and slot.vacate(feeder, self._clock.monotonic()):
-            _log.info("session lost its feeder", session_id=session_id)
+        slot = self._slots.drop(session_id, feeder)
+        if slot is not None:
+            detaching = asyncio.create_task(self._detach(slot.name, session_id))
+            self._detaching.add(detaching)
+            detaching.add_done_callback(self._detaching.discard)
 
     async def _open(
         self, session_id: str, config: SessionConfig, kind: str, feeder: Feeder
@@ -286,13 +304,22 @@ class SessionManager:
             await self._records.create(
                 session_id, kind=kind, config=config, created_at=self._clock.utc()
             )
+        name = self._feeder_name()
         try:
-            state = await self.log.create(session_id, config)
+            state = await self.log.create(
+                session_id,
+                config,
+                kind=kind,
+                feeder=name,
+                to_record=self.options.sessions_stay or self._records is not None,
+            )
         except LiveTranslateError:
             if self._records is not None:
                 await self._records.delete(session_id)
             raise
-        self._adopt(session_id, next_seq=0).take(feeder)
+        self._slots.put(FeedSlot(session_id, feeder, name, next_seq=0))
+        if self._recorder is not None:
+            self._recorder.follow(session_id)
         _log.info("session opened", session_id=session_id, kind=kind)
         return state
 

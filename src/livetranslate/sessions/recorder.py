@@ -1,20 +1,22 @@
 """Brings what is final in every session's log to the database: in order, once in effect.
 
 The log is the buffer. While the database is away nothing is copied anywhere: the recorder stays
-where it is in each log, tries again with growing pauses, and ``unfinished`` tells whoever sweeps
-the log which ended sessions are still needed.
+where it is in each log and tries again with growing pauses. It notes in the log how far it is, so
+that what is not recorded yet is kept, and another process can go on from there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import structlog
 
-from livetranslate.domain.errors import BackendUnavailable, LiveTranslateError, NotFound
+from livetranslate.domain.errors import BackendUnavailable, Conflict, LiveTranslateError, NotFound
 from livetranslate.domain.events import (
     SessionEnded,
     SessionError,
@@ -24,7 +26,7 @@ from livetranslate.domain.events import (
 )
 from livetranslate.domain.session import EndReason, SessionStatus
 from livetranslate.sessions.clock import Clock
-from livetranslate.sessions.log.base import SessionLog
+from livetranslate.sessions.log.base import SessionLog, SessionState
 from livetranslate.sessions.records import SessionRecords
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +37,8 @@ class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         batch: Events a write at most.
-        poll_s: Seconds that one wait for new events lasts.
+        poll_s: Seconds that one wait for new events lasts; so often the log is told that the
+            session is being recorded.
         first_retry_s: Pause after the first failed write; it doubles with each further one.
         longest_retry_s: The longest pause.
         max_faults: Attempts at a write that fails by a fault of the program, not because the
@@ -45,7 +48,7 @@ class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     batch: int = 500
-    poll_s: float = 60.0
+    poll_s: float = 5.0
     first_retry_s: float = 0.25
     longest_retry_s: float = 15.0
     max_faults: int = 5
@@ -119,10 +122,19 @@ class Recorder:
 
     def follow(self, session_id: str) -> None:
         """Record a session from its first event to its last."""
-        if session_id not in self._tasks:
-            task = asyncio.create_task(self._record(session_id), name=f"record {session_id}")
-            self._tasks[session_id] = task
-            task.add_done_callback(lambda _: self._finished(session_id, task))
+        self._start(session_id, self._record(session_id, 0))
+
+    def adopt(self, state: SessionState) -> None:
+        """Go on recording a session that another process began to record, or should have."""
+        self._start(state.session_id, self._adopt(state))
+
+    def _start(self, session_id: str, recording: Coroutine[Any, Any, None]) -> None:
+        if session_id in self._tasks:
+            recording.close()
+            return
+        task = asyncio.create_task(recording, name=f"record {session_id}")
+        self._tasks[session_id] = task
+        task.add_done_callback(lambda _: self._finished(session_id, task))
 
     async def forget(self, session_id: str) -> None:
         """Record nothing more of a session; afterwards no write of it is under way."""
@@ -148,8 +160,25 @@ class Recorder:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("recording stopped", session_id=session_id, exc_info=error)
 
-    async def _record(self, session_id: str) -> None:
-        after = 0
+    async def _adopt(self, state: SessionState) -> None:
+        """Record a session from where the log says, with its row made if there is none."""
+        session_id = state.session_id
+
+        async def create() -> None:
+            with suppress(Conflict):
+                await self._records.create(
+                    session_id,
+                    kind=state.kind,
+                    config=state.config,
+                    created_at=datetime.fromtimestamp(state.created_at, UTC),
+                )
+
+        _log.info("recording adopted", session_id=session_id, after=state.recorded)
+        with suppress(_GivenUp):
+            await self._retried(session_id, create)
+            await self._record(session_id, state.recorded)
+
+    async def _record(self, session_id: str, after: int) -> None:
         fatal: str | None = None
         try:
             while True:
@@ -159,16 +188,25 @@ class Recorder:
                         fatal = event.message
                 await self._write(session_id, [e for e in events if not is_preview(e)])
                 await self._write_status(session_id, events, fatal)
+                after = events[-1].event_id if events else after
+                await self._note_recorded(session_id, after)
                 if events and isinstance(events[-1], SessionEnded):
                     return
-                after = events[-1].event_id if events else after
         except NotFound:
             _log.warning("session left the log before its end", session_id=session_id)
             with suppress(_GivenUp):
                 await self._set_status(session_id, SessionStatus.FAILED, error="its log was lost")
         except _GivenUp:
-            self._lost += await self._remaining(session_id, after)
+            last_id, left = await self._remaining(session_id, after)
+            self._lost += left
             _log.error("gave up writing a session", session_id=session_id, error=self._error)
+            with suppress(NotFound):
+                await self._note_recorded(session_id, last_id)
+
+    async def _note_recorded(self, session_id: str, event_id: int) -> None:
+        # What could not be noted is only written once more by whoever goes on from there.
+        with suppress(BackendUnavailable):
+            await self._source.note_recorded(session_id, event_id)
 
     async def _read(self, session_id: str, after: int) -> list[SessionEvent]:
         pause_s = self._options.first_retry_s
@@ -252,11 +290,13 @@ class Recorder:
             kind = type(error).__name__
             _log.warning("cannot write to the database", session_id=session_id, error=kind)
 
-    async def _remaining(self, session_id: str, after: int) -> int:
-        with suppress(NotFound):
+    async def _remaining(self, session_id: str, after: int) -> tuple[int, int]:
+        """Return the newest event's number, and how many final events are not written."""
+        with suppress(NotFound, BackendUnavailable):
             events = await self._source.read_events(session_id, after, limit=1_000_000)
-            return sum(not is_preview(event) for event in events)
-        return 0
+            last_id = events[-1].event_id if events else after
+            return last_id, sum(not is_preview(event) for event in events)
+        return after, 0
 
 
 def _passing(error: Exception) -> bool:

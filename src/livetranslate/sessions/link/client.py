@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from livetranslate.sessions.log.base import (
     Appended,
     Checkpoint,
     Claim,
+    DeadLetter,
     LogEntry,
     SessionState,
 )
@@ -127,13 +128,35 @@ class RemoteSessionLog:
     def __init__(self, link: WorkerLink) -> None:
         self._call = link.call
 
-    async def create(self, session_id: str, config: SessionConfig) -> SessionState:
+    async def create(
+        self,
+        session_id: str,
+        config: SessionConfig,
+        *,
+        kind: str = "api",
+        feeder: str | None = None,
+        to_record: bool = False,
+    ) -> SessionState:
         """Open a session."""
-        return await self._call("log.create", session_id, config)
+        return await self._call("log.create", session_id, config, kind, feeder, to_record)
 
-    async def append_audio(self, session_id: str, seq: int, pcm: bytes) -> Appended:
+    async def attach(self, session_id: str, feeder: str) -> SessionState:
+        """Make a connection the feeder."""
+        return await self._call("log.attach", session_id, feeder)
+
+    async def attend(self, feeders: Mapping[str, str]) -> frozenset[str]:
+        """Say that feeders are still there."""
+        return await self._call("log.attend", dict(feeders))
+
+    async def detach(self, session_id: str, feeder: str) -> bool:
+        """Note that a feeder is gone."""
+        return await self._call("log.detach", session_id, feeder)
+
+    async def append_audio(
+        self, session_id: str, seq: int, pcm: bytes, *, feeder: str | None = None
+    ) -> Appended:
         """Append one chunk."""
-        return await self._call("log.append_audio", session_id, seq, pcm)
+        return await self._call("log.append_audio", session_id, seq, pcm, feeder)
 
     async def append_update(self, session_id: str, update: ConfigUpdate) -> None:
         """Append a change of the configuration."""
@@ -161,6 +184,10 @@ class RemoteSessionLog:
         """Give a session back."""
         await self._call("log.release", claim)
 
+    async def release_worker(self, worker_id: str) -> int:
+        """Give back every session of a worker that is known to be gone."""
+        return await self._call("log.release_worker", worker_id)
+
     async def append_events(
         self,
         claim: Claim,
@@ -182,6 +209,10 @@ class RemoteSessionLog:
         """Return events with ids above ``after``."""
         return await self._call("log.read_events", session_id, after, wait_s, limit)
 
+    async def note_recorded(self, session_id: str, event_id: int) -> None:
+        """Note how far a session is in the database."""
+        await self._call("log.note_recorded", session_id, event_id)
+
     async def state(self, session_id: str) -> SessionState:
         """Return what is known of a session."""
         return await self._call("log.state", session_id)
@@ -198,9 +229,21 @@ class RemoteSessionLog:
         """Remove a session."""
         await self._call("log.delete", session_id)
 
-    async def sweep(self, *, keep: Collection[str] = ()) -> None:
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep a note of a session that was given up."""
+        await self._call("log.bury", letter)
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Return the notes, newest first."""
+        return await self._call("log.dead_letters")
+
+    async def lead(self, holder: str, ttl_s: float) -> bool:
+        """Return whether this holder is the one that looks after all sessions now."""
+        return await self._call("log.lead", holder, ttl_s)
+
+    async def sweep(self) -> None:
         """Do what is due by the clock."""
-        await self._call("log.sweep", tuple(keep))
+        await self._call("log.sweep")
 
 
 class RemoteDesk:

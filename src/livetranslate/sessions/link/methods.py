@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
 
 import msgspec
@@ -31,7 +31,7 @@ class Method:
         parameters = list(inspect.signature(function).parameters.values())[1:]
         self._positional = sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
         self._keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-        types = tuple(_concrete(hints[parameter.name]) for parameter in parameters)
+        types = tuple(hints[parameter.name] for parameter in parameters)
         self._arguments = msgspec.msgpack.Decoder[Any](tuple[types])
         self._result = msgspec.msgpack.Decoder[Any](result)
 
@@ -50,11 +50,6 @@ class Method:
     def decode(self, result: msgspec.Raw) -> Any:
         """Return a result that has travelled."""
         return self._result.decode(result)
-
-
-def _concrete(hint: Any) -> Any:
-    """Return a type that can be decoded for an abstract one."""
-    return tuple[str, ...] if hint == Collection[str] else hint
 
 
 def _methods(prefix: str, contract: type) -> dict[str, Method]:

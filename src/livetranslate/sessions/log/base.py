@@ -6,6 +6,11 @@ of the configuration, the end) and **events** (what the worker made of them). Ap
 claim was given to another can write nothing more (``ClaimLost``). Beside the lists stands a
 **checkpoint**, from which any other worker goes on.
 
+A session has one **feeder** at a time, a name that its edge made for a connection. It is attached
+to the session, and audio of any other is refused, wherever in the installation that one is
+connected. The edge attends to its feeders every few seconds; one that nobody attends to any more
+(its process died) counts as gone since then.
+
 Both lists are bounded. Entries are dropped once a checkpoint has passed them; an append waits while
 the backlog is full (overflow policy: block the feeder, never drop). So a worker has to move its
 checkpoint on at least once every ``max_backlog_s`` of audio, in silence too. Previews among the
@@ -15,7 +20,7 @@ events are dropped once superseded; final ones stay while the session lives and
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -36,6 +41,8 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
         claim_ttl_s: A claim not touched for so long is given to another worker.
         session_timeout_s: A session without audio or listeners for so long expires.
         event_retention_s: Events are readable for so long after the session's end.
+        record_patience_s: Events that are to be recorded are kept for so long after the session's
+            end, if nobody manages to record them.
         max_sessions: Open sessions at most; one more is refused with Overloaded.
     """
 
@@ -45,6 +52,7 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     claim_ttl_s: float = 3.0
     session_timeout_s: float = 1800.0
     event_retention_s: float = 600.0
+    record_patience_s: float = 7200.0
     max_sessions: int = 1000
 
 
@@ -114,11 +122,31 @@ class Claim(msgspec.Struct, frozen=True):
     checkpoint: Checkpoint | None
 
 
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that was given up, for the operator.
+
+    Attributes:
+        session_id: The session.
+        at: Unix seconds.
+        code: Code of the error that the session was told.
+        reason: The error's message.
+        attempts: Workers lost over it in a row.
+    """
+
+    session_id: str
+    at: float
+    code: str
+    reason: str
+    attempts: int
+
+
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     """What a log knows of a session.
 
     Attributes:
         session_id: The session.
+        kind: ``browser``, ``api``, ``bot`` or ``telephony``.
+        created_at: Unix seconds.
         config: Configuration with every update applied.
         next_seq: Chunk expected next.
         samples: Samples taken so far (16 kHz).
@@ -130,9 +158,16 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
         ending: Why no more audio is taken, or None.
         ended: Whether the last event (``session_ended``) is written.
         idle_s: Seconds since the last audio or listener's activity.
+        feeder: The connection that feeds it, or None.
+        vacant_s: Seconds since a feeder was last known to be there.
+        ending_s: Seconds since no more audio is taken; 0 while it is.
+        recorded: Newest event that is in the database; -1 for a session of which nothing is kept.
+        recorder_s: Seconds since somebody recorded the session or said to be at it.
     """
 
     session_id: str
+    kind: str
+    created_at: float
     config: SessionConfig
     next_seq: int
     samples: int
@@ -144,13 +179,35 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     ending: EndReason | None
     ended: bool
     idle_s: float
+    feeder: str | None
+    vacant_s: float
+    ending_s: float
+    recorded: int
+    recorder_s: float
 
 
 class SessionLog(Protocol):
     """The log of every session of an installation; all methods raise NotFound for unknown ids."""
 
-    async def create(self, session_id: str, config: SessionConfig) -> SessionState:
+    # Feeding
+
+    async def create(
+        self,
+        session_id: str,
+        config: SessionConfig,
+        *,
+        kind: str = "api",
+        feeder: str | None = None,
+        to_record: bool = False,
+    ) -> SessionState:
         """Open a session and offer it to the workers.
+
+        Args:
+            session_id: The session.
+            config: What it asks for.
+            kind: ``browser``, ``api``, ``bot`` or ``telephony``.
+            feeder: The connection that feeds it from the start, if any.
+            to_record: Whether its events are kept until they are in the database.
 
         Raises:
             Conflict: The log holds the id already.
@@ -158,12 +215,45 @@ class SessionLog(Protocol):
         """
         ...
 
-    async def append_audio(self, session_id: str, seq: int, pcm: bytes) -> Appended:
+    async def attach(self, session_id: str, feeder: str) -> SessionState:
+        """Make a connection the feeder, in place of any other; nothing in an ending session."""
+        ...
+
+    async def attend(self, feeders: Mapping[str, str]) -> frozenset[str]:
+        """Say that feeders are still there.
+
+        Args:
+            feeders: The feeder of each session.
+
+        Returns:
+            Those of the sessions that have another feeder now, take no more audio or are gone.
+        """
+        ...
+
+    async def detach(self, session_id: str, feeder: str) -> bool:
+        """Note that a feeder is gone; False if it feeds the session no more anyway."""
+        ...
+
+    async def append_audio(
+        self, session_id: str, seq: int, pcm: bytes, *, feeder: str | None = None
+    ) -> Appended:
         """Append one chunk (s16le mono 16 kHz, maybe empty) and return once it is safe.
 
         A chunk already had is acknowledged again and ignored, in an ending session too. Waits while
-        ``max_backlog_s`` is reached. Append one chunk of a session after the other. Raises
-        SequenceGap, SessionClosed, InvalidInput.
+        ``max_backlog_s`` is reached. Append one chunk of a session after the other.
+
+        Args:
+            session_id: The session.
+            seq: Number of the chunk, from 0 without gaps.
+            pcm: Samples.
+            feeder: Who brings it; None for whoever feeds the session.
+
+        Raises:
+            SessionBusy: Another connection feeds the session, or none.
+            SequenceGap: A chunk is missing.
+            SessionClosed: It takes no more audio.
+            InvalidInput: The chunk makes no sense.
+            BackendUnavailable: The log cannot be reached; whether it has the chunk is not known.
         """
         ...
 
@@ -174,6 +264,8 @@ class SessionLog(Protocol):
     async def append_end(self, session_id: str, reason: EndReason) -> None:
         """Take no more audio; the worker flushes and writes ``session_ended``. Idempotent."""
         ...
+
+    # Working
 
     async def read_entries(
         self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 256
@@ -199,6 +291,10 @@ class SessionLog(Protocol):
         """
         ...
 
+    async def release_worker(self, worker_id: str) -> int:
+        """Give back every session of a worker that is known to be gone; return how many."""
+        ...
+
     async def append_events(
         self,
         claim: Claim,
@@ -214,6 +310,8 @@ class SessionLog(Protocol):
         Raises ClaimLost.
         """
         ...
+
+    # Events
 
     async def append_system_events(self, session_id: str, events: list[SessionEvent]) -> int:
         """Append events that no worker wrote (queue position, a manual speaker name).
@@ -233,6 +331,12 @@ class SessionLog(Protocol):
         """
         ...
 
+    async def note_recorded(self, session_id: str, event_id: int) -> None:
+        """Note that events up to this one are in the database, or that somebody is at it."""
+        ...
+
+    # Keeping
+
     async def state(self, session_id: str) -> SessionState:
         """Return what is known of a session."""
         ...
@@ -249,14 +353,27 @@ class SessionLog(Protocol):
         """Remove a session with everything in it; its worker's next write gets ClaimLost."""
         ...
 
-    async def sweep(self, *, keep: Collection[str] = ()) -> None:
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep a note of a session that was given up; the newest thousand are kept."""
+        ...
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Return the notes of sessions that were given up, newest first."""
+        ...
+
+    async def lead(self, holder: str, ttl_s: float) -> bool:
+        """Return whether this holder is the one that looks after all sessions now.
+
+        Whoever is told so stays it for ``ttl_s`` seconds from then on, and longer by asking again.
+        """
+        ...
+
+    async def sweep(self) -> None:
         """Do what is due by the clock; to be called about once a second.
 
         Takes back claims not touched for ``claim_ttl_s``, ends sessions idle for
         ``session_timeout_s`` (reason ``expired``), and removes those that ended
-        ``event_retention_s`` ago.
-
-        Args:
-            keep: Ids of ended sessions whose events somebody still needs.
+        ``event_retention_s`` ago, if what was to be recorded of them is (or ``record_patience_s``
+        have passed).
         """
         ...

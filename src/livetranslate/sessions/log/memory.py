@@ -5,7 +5,8 @@ It outlives the death of every worker and every connection, not that of its own 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Mapping
 
 from livetranslate.domain.errors import ClaimLost, Conflict, NotFound, Overloaded
 from livetranslate.domain.events import SessionEvent
@@ -15,12 +16,15 @@ from livetranslate.sessions.log.base import (
     Appended,
     Checkpoint,
     Claim,
+    DeadLetter,
     LogEntry,
     LogOptions,
     SessionState,
 )
-from livetranslate.sessions.log.session import LoggedSession, Phase
+from livetranslate.sessions.log.session import LoggedSession, Opening, Phase
 from livetranslate.sessions.signal import Signal
+
+MAX_DEAD_LETTERS = 1000
 
 
 class MemorySessionLog:
@@ -38,8 +42,18 @@ class MemorySessionLog:
         self._created = 0
         self._offers: dict[int, LoggedSession] = {}
         self._offered = Signal()
+        self._dead = deque[DeadLetter](maxlen=MAX_DEAD_LETTERS)
+        self._leader: tuple[str, float] = ("", 0.0)
 
-    async def create(self, session_id: str, config: SessionConfig) -> SessionState:
+    async def create(
+        self,
+        session_id: str,
+        config: SessionConfig,
+        *,
+        kind: str = "api",
+        feeder: str | None = None,
+        to_record: bool = False,
+    ) -> SessionState:
         """Open a session and offer it to the workers; raises Conflict, Overloaded."""
         if session_id in self._sessions:
             raise Conflict(f"there is a session {session_id} already", field="session_id")
@@ -51,16 +65,48 @@ class MemorySessionLog:
             )
         now = self._clock.monotonic()
         self._created += 1
-        session = LoggedSession(session_id, config, self._options, order=self._created, now=now)
+        opening = Opening(
+            session_id=session_id,
+            order=self._created,
+            kind=kind,
+            created_at=self._clock.utc().timestamp(),
+            config=config,
+            feeder=feeder,
+            to_record=to_record,
+        )
+        session = LoggedSession(opening, self._options, now=now)
         self._sessions[session_id] = session
         self._offer(session)
         return session.state(now)
 
-    async def append_audio(self, session_id: str, seq: int, pcm: bytes) -> Appended:
+    async def attach(self, session_id: str, feeder: str) -> SessionState:
+        """Make a connection the feeder, in place of any other."""
+        session = self._find(session_id)
+        now = self._clock.monotonic()
+        session.attach(feeder, now)
+        return session.state(now)
+
+    async def attend(self, feeders: Mapping[str, str]) -> frozenset[str]:
+        """Say that feeders are still there; return the sessions that they no longer feed."""
+        now = self._clock.monotonic()
+        found = {session_id: self._sessions.get(session_id) for session_id in feeders}
+        return frozenset(
+            session_id
+            for session_id, session in found.items()
+            if session is None or not session.attend(feeders[session_id], now)
+        )
+
+    async def detach(self, session_id: str, feeder: str) -> bool:
+        """Note that a feeder is gone."""
+        return self._find(session_id).detach(feeder, self._clock.monotonic())
+
+    async def append_audio(
+        self, session_id: str, seq: int, pcm: bytes, *, feeder: str | None = None
+    ) -> Appended:
         """Append one chunk and return once it is safe, which may take until there is room."""
         session = self._find(session_id)
         appended = await session.room.poll(
-            lambda: session.append_audio(seq, pcm, self._clock.monotonic()), None
+            lambda: session.append_audio(seq, pcm, feeder, self._clock.monotonic()), None
         )
         assert appended is not None  # noqa: S101 - a poll without a time limit ends with a value
         return appended
@@ -74,7 +120,7 @@ class MemorySessionLog:
 
     async def append_end(self, session_id: str, reason: EndReason) -> None:
         """Take no more audio for a session."""
-        self._find(session_id).append_end(reason)
+        self._find(session_id).append_end(reason, self._clock.monotonic())
 
     async def read_entries(
         self, session_id: str, after: int, *, wait_s: float = 0.0, limit: int = 256
@@ -99,6 +145,17 @@ class MemorySessionLog:
         session = self._sessions.get(claim.session_id)
         if session is not None and session.holds(claim):
             self._reoffer(session)
+
+    async def release_worker(self, worker_id: str) -> int:
+        """Give back every session of a worker that is known to be gone."""
+        held = [
+            session
+            for session in self._sessions.values()
+            if session.claim is not None and session.claim.worker_id == worker_id
+        ]
+        for session in held:
+            self._reoffer(session)
+        return len(held)
 
     async def append_events(
         self,
@@ -127,6 +184,10 @@ class MemorySessionLog:
         )
         return found or []
 
+    async def note_recorded(self, session_id: str, event_id: int) -> None:
+        """Note how far a session is in the database."""
+        self._find(session_id).note_recorded(event_id, self._clock.monotonic())
+
     async def state(self, session_id: str) -> SessionState:
         """Return what is known of a session."""
         return self._find(session_id).state(self._clock.monotonic())
@@ -144,15 +205,32 @@ class MemorySessionLog:
         """Remove a session; readers that wait get what is new for them, then NotFound."""
         self._remove(self._find(session_id))
 
-    async def sweep(self, *, keep: Collection[str] = ()) -> None:
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep a note of a session that was given up."""
+        self._dead.appendleft(letter)
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Return the notes, newest first."""
+        return list(self._dead)
+
+    async def lead(self, holder: str, ttl_s: float) -> bool:
+        """Return whether this holder is the one that looks after all sessions now."""
+        now = self._clock.monotonic()
+        leader, until = self._leader
+        if leader != holder and now < until:
+            return False
+        self._leader = (holder, now + ttl_s)
+        return True
+
+    async def sweep(self) -> None:
         """Do what is due by the clock."""
         now = self._clock.monotonic()
-        for session_id, session in list(self._sessions.items()):
+        for session in list(self._sessions.values()):
             if session.claim_stale(now):
                 self._reoffer(session)
             if session.idle(now):
-                session.append_end(EndReason.EXPIRED)
-            if session_id not in keep and session.outlived(now):
+                session.append_end(EndReason.EXPIRED, now)
+            if session.outlived(now):
                 self._remove(session)
 
     def _find(self, session_id: str) -> LoggedSession:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+import msgspec
+
 from livetranslate.domain.audio import BYTES_PER_SAMPLE
 from livetranslate.domain.errors import (
     ClaimLost,
     InvalidInput,
     NotFound,
     SequenceGap,
+    SessionBusy,
     SessionClosed,
 )
 from livetranslate.domain.events import SessionEnded, SessionEvent
@@ -41,6 +44,28 @@ class Phase(Enum):
     REMOVED = "removed"
 
 
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session begins.
+
+    Attributes:
+        session_id: The session.
+        order: Place among all sessions.
+        kind: ``browser``, ``api``, ``bot`` or ``telephony``.
+        created_at: Unix seconds.
+        config: What it asks for.
+        feeder: The connection that feeds it from the start, if any.
+        to_record: Whether its events are kept until they are in the database.
+    """
+
+    session_id: str
+    order: int
+    kind: str
+    created_at: float
+    config: SessionConfig
+    feeder: str | None
+    to_record: bool
+
+
 class LoggedSession:
     """Entries, events, claim and checkpoint of one session.
 
@@ -50,11 +75,9 @@ class LoggedSession:
         room: Notified when a waiting append should try again.
     """
 
-    def __init__(
-        self, session_id: str, config: SessionConfig, options: LogOptions, *, order: int, now: float
-    ) -> None:
-        self.session_id = session_id
-        self.order = order
+    def __init__(self, opening: Opening, options: LogOptions, *, now: float) -> None:
+        self.session_id = opening.session_id
+        self.order = opening.order
         self.phase = Phase.OPEN
         self.claim: Claim | None = None
         self.ended_at = 0.0
@@ -62,8 +85,14 @@ class LoggedSession:
         self.events_changed = Signal()
         self.room = Signal()
         self._options = options
-        self._config = config
-        self._backlog = Backlog(config, options)
+        self._opening = opening
+        self._config = opening.config
+        self._backlog = Backlog(opening.config, options)
+        self._feeder = opening.feeder
+        self._attended_at = now
+        self._ending_at = now
+        self._recorded = 0 if opening.to_record else -1
+        self._recorder_at = now
         self._epoch = 0
         self._touched_at = now
         self._active_at = now
@@ -79,6 +108,8 @@ class LoggedSession:
         """Return what is known of the session."""
         return SessionState(
             session_id=self.session_id,
+            kind=self._opening.kind,
+            created_at=self._opening.created_at,
             config=self._config,
             next_seq=self._backlog.next_seq,
             samples=self._backlog.samples,
@@ -90,21 +121,52 @@ class LoggedSession:
             ending=self._ending,
             ended=self.phase in (Phase.ENDED, Phase.REMOVED),
             idle_s=max(0.0, now - self._active_at),
+            feeder=self._feeder,
+            vacant_s=max(0.0, now - self._attended_at),
+            ending_s=0.0 if self._ending is None else max(0.0, now - self._ending_at),
+            recorded=self._recorded,
+            recorder_s=max(0.0, now - self._recorder_at),
         )
 
     def keep_alive(self, now: float) -> None:
         """Note activity."""
         self._active_at = now
 
+    # Feeding
+
+    def attach(self, feeder: str, now: float) -> None:
+        """Make a connection the feeder; nothing happens in an ending session."""
+        if self.phase is Phase.OPEN:
+            self._feeder = feeder
+            self._attended_at = self._active_at = now
+
+    def attend(self, feeder: str, now: float) -> bool:
+        """Note that a feeder is there; return whether it (still) feeds the session."""
+        if self.phase is not Phase.OPEN or self._feeder != feeder:
+            return False
+        self._attended_at = now
+        return True
+
+    def detach(self, feeder: str, now: float) -> bool:
+        """Note that a feeder is gone; return whether it fed the session."""
+        if self._feeder != feeder:
+            return False
+        self._feeder = None
+        self._attended_at = now
+        return True
+
     # Entries
 
-    def append_audio(self, seq: int, pcm: bytes, now: float) -> Appended | None:
+    def append_audio(self, seq: int, pcm: bytes, feeder: str | None, now: float) -> Appended | None:
         """Take a chunk, or acknowledge one already had; None while there is no room for it."""
         self._check_present()
         if seq < 0:
             raise InvalidInput(f"chunks are numbered from 0, not {seq}", field="seq")
         if len(pcm) % BYTES_PER_SAMPLE:
             raise InvalidInput("a chunk of audio has whole 16-bit samples", field="audio")
+        if feeder is not None:
+            self._check_feeder(feeder)
+            self._attended_at = now
         self._active_at = now
         backlog = self._backlog
         if seq >= backlog.next_seq:
@@ -129,11 +191,12 @@ class LoggedSession:
         self.entries_changed.notify()
         return True
 
-    def append_end(self, reason: EndReason) -> None:
+    def append_end(self, reason: EndReason, now: float) -> None:
         """Take nothing any more; nothing happens if that is so already."""
         if self.phase is not Phase.OPEN:
             return
         self.phase = Phase.ENDING
+        self._ending_at = now
         self._ending = reason
         self._backlog.add_end(reason)
         self.entries_changed.notify()
@@ -205,6 +268,11 @@ class LoggedSession:
             self._check_present()
         return found if found or self.phase is Phase.ENDED else None
 
+    def note_recorded(self, event_id: int, now: float) -> None:
+        """Note how far the session is recorded."""
+        self._recorded = max(self._recorded, event_id)
+        self._recorder_at = now
+
     def remove(self) -> None:
         """Leave the log; whoever waits on the session is woken."""
         self._close(Phase.REMOVED)
@@ -223,7 +291,11 @@ class LoggedSession:
     def outlived(self, now: float) -> bool:
         """Return whether the session's events have been kept long enough after its end."""
         kept_s = now - self.ended_at
-        return self.phase is Phase.ENDED and kept_s >= self._options.event_retention_s
+        needed = -1 < self._recorded < self._events.last_id
+        enough_s = self._options.event_retention_s
+        if needed:
+            enough_s = max(enough_s, self._options.record_patience_s)
+        return self.phase is Phase.ENDED and kept_s >= enough_s
 
     # Inside
 
@@ -231,7 +303,8 @@ class LoggedSession:
         for event in events:
             self._events.append(event)
         if events and isinstance(events[-1], SessionEnded):
-            self._ending = self._ending or events[-1].reason
+            if self._ending is None:
+                self._ending, self._ending_at = events[-1].reason, now
             self.ended_at = now
             self._close(Phase.ENDED)
         elif events:
@@ -254,6 +327,14 @@ class LoggedSession:
             reason = self._ending.value if self._ending else "ended"
             raise SessionClosed(
                 f"session {self.session_id} takes no more audio ({reason}); start a new one",
+                field="session_id",
+            )
+
+    def _check_feeder(self, feeder: str) -> None:
+        if self._feeder != feeder and self.phase is Phase.OPEN:
+            who = "no connection" if self._feeder is None else "another connection"
+            raise SessionBusy(
+                f"{who} feeds session {self.session_id}; resume_session takes it over",
                 field="session_id",
             )
 
