@@ -11,7 +11,6 @@ from enum import Enum
 
 import msgspec
 
-from livetranslate.domain.audio import BYTES_PER_SAMPLE
 from livetranslate.domain.errors import (
     ClaimLost,
     InvalidInput,
@@ -31,6 +30,7 @@ from livetranslate.sessions.log.base import (
     LogOptions,
     SessionState,
 )
+from livetranslate.sessions.log.checks import check_chunk, check_events
 from livetranslate.sessions.log.events import EventBuffer
 from livetranslate.sessions.signal import Signal
 
@@ -160,10 +160,7 @@ class LoggedSession:
     def append_audio(self, seq: int, pcm: bytes, feeder: str | None, now: float) -> Appended | None:
         """Take a chunk, or acknowledge one already had; None while there is no room for it."""
         self._check_present()
-        if seq < 0:
-            raise InvalidInput(f"chunks are numbered from 0, not {seq}", field="seq")
-        if len(pcm) % BYTES_PER_SAMPLE:
-            raise InvalidInput("a chunk of audio has whole 16-bit samples", field="audio")
+        check_chunk(seq, pcm)
         if feeder is not None:
             self._check_feeder(feeder)
             self._attended_at = now
@@ -241,7 +238,7 @@ class LoggedSession:
     ) -> int:
         """Take a worker's events and progress in one step; return the newest event's number."""
         self._check_claim(claim)
-        self._check_events(events)
+        check_events(self.session_id, events)
         if not self._backlog.admits(checkpoint, processed):
             first, last = self._backlog.positions
             raise InvalidInput(
@@ -258,7 +255,7 @@ class LoggedSession:
         self._check_present()
         if self.phase is Phase.ENDED:
             raise SessionClosed(f"session {self.session_id} has ended; nothing can be added")
-        self._check_events(events)
+        check_events(self.session_id, events)
         return self._write(events, now)
 
     def events_after(self, event_id: int, limit: int) -> list[SessionEvent] | None:
@@ -344,13 +341,3 @@ class LoggedSession:
                 f"worker {claim.worker_id} no longer holds session {self.session_id} "
                 f"(its epoch {claim.epoch}, now {self._epoch})"
             )
-
-    def _check_events(self, events: Sequence[SessionEvent]) -> None:
-        for event in events:
-            if event.session_id != self.session_id:
-                raise InvalidInput(
-                    f"an event of {event.session_id} cannot go to {self.session_id}",
-                    field="session_id",
-                )
-        if any(isinstance(event, SessionEnded) for event in events[:-1]):
-            raise InvalidInput("nothing follows session_ended", field="events")

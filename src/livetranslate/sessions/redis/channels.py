@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any
 
@@ -25,11 +26,16 @@ class Channel:
 
     Attributes:
         heard: Calls so far; whoever looked at the data when it was the same has missed nothing.
+        seen: Places up to which the data was seen to its end, with the calls heard until then.
+        users: Those who use it now.
+        left_at: When the last of them left.
+        ready: Set while Redis sends calls.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.heard = 0
+        self.seen: dict[Hashable, int] = {}
         self.users = 0
         self.left_at = 0.0
         self.ready = asyncio.Event()

@@ -65,6 +65,8 @@ class RedisConnection:
             retry=Retry(NoBackoff(), 0),
             protocol=3,
         )
+        # Answers are taken as they come.
+        self._client.response_callbacks.clear()
         self._waiting: list[tuple[tuple[Argument, ...], asyncio.Future[Any]]] = []
         self._sending: asyncio.Task[None] | None = None
         self._closed = False
