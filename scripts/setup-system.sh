@@ -19,6 +19,7 @@ apertium $(echo $pairs)|translation without any download (Apertium's language pa
 chromium|the tests of the web app and the meeting bot
 flite espeak-ng|the tests that make speech of their own, and embedded voices
 redis-server|the distributed installation, and its tests
+iproute2|the tests of an installation on several machines (network namespaces)
 libportaudio2|livetranslate mic (the microphone of this machine)
 PARTS
     if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null &&
@@ -31,6 +32,7 @@ PARTS
 have() {
     case $1 in
     chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+    iproute2) command -v ip ;;
     redis-server | flite | espeak-ng | apertium) command -v "$1" ;;
     *) dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed ;;
     esac >/dev/null

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,21 @@ from livetranslate.domain.events import (
 )
 from livetranslate.domain.session import SessionConfig
 from livetranslate.domain.speech import Word
-from livetranslate.services.client import CaptionClient, Received
+from livetranslate.services.client import CaptionClient, Chunk, ClientOptions, Received
 from support.sound import s16
 
 CHUNK = 1600
 
 
 class Captions:
-    """What a session yielded, in order."""
+    """What a session yielded, in order, and what was sent for it."""
 
-    def __init__(self, received: Sequence[Received], reconnects: int) -> None:
+    def __init__(
+        self, received: Sequence[Received], reconnects: int, sent: Sequence[Chunk] = ()
+    ) -> None:
         self.received = list(received)
         self.reconnects = reconnects
+        self.sent = list(sent)
 
     @property
     def events(self) -> list[SessionEvent]:
@@ -72,6 +76,27 @@ class Captions:
         return last
 
     @property
+    def unacknowledged(self) -> list[int]:
+        """Numbers of the chunks that were sent and never confirmed."""
+        return [chunk.seq for chunk in self.sent if chunk.acked_at is None]
+
+    def silence(self, begin: float, end: float) -> float:
+        """Longest time without a word that is new, in seconds, between two monotonic times."""
+        times = [begin]
+        seen: dict[str, str] = {}
+        for each in self.received:
+            event = each.message
+            if isinstance(event, TranscriptionResult) and seen.get(event.segment_id) != event.text:
+                seen[event.segment_id] = event.text
+                if begin < each.at < end:
+                    times.append(each.at)
+        return max(after - before for before, after in pairwise([*times, end]))
+
+    def acknowledged_between(self, begin: float, end: float) -> list[int]:
+        """Numbers of the chunks that were confirmed between two monotonic times."""
+        return [chunk.seq for chunk in self.sent if begin < (chunk.acked_at or 0.0) < end]
+
+    @property
     def errors(self) -> list[SessionError]:
         return [event for event in self.events if isinstance(event, SessionError)]
 
@@ -97,17 +122,21 @@ async def stream(
     *,
     real_time: bool = True,
     session_id: str | None = None,
+    options: ClientOptions | None = None,
 ) -> Captions:
     """Feed ``audio`` (16 kHz) to a session and return all that came back until its end."""
     received: list[Received] = []
+    sent: list[Chunk] = []
     pcm = s16(audio)
-    async with CaptionClient(url, config or SessionConfig(), session_id=session_id) as client:
+    async with CaptionClient(
+        url, config or SessionConfig(), session_id=session_id, options=options
+    ) as client:
 
         async def feed() -> None:
             begin = time.monotonic()
             for index in range(0, len(pcm), 2 * CHUNK):
                 chunk = pcm[index : index + 2 * CHUNK]
-                await client.send(chunk)
+                sent.append(await client.send(chunk))
                 if real_time:
                     due = begin + (index + len(chunk)) / 32_000
                     await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -117,4 +146,4 @@ async def stream(
         async for each in client:
             received.append(each)
         await feeding
-        return Captions(received, client.reconnects)
+        return Captions(received, client.reconnects, sent)

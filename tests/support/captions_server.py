@@ -21,6 +21,8 @@ from livetranslate.domain.session import (
 from livetranslate.domain.speech import Word
 from livetranslate.domain.wire import decode_client_message, encode
 
+_AWAY = messages.ErrorMessage(code="backend_unavailable", message="the log is away")
+
 
 class Kept(msgspec.Struct):
     """A session as the server has it."""
@@ -42,6 +44,9 @@ class CaptionsServer:
         close_with: Close code for every new connection, behind a fatal error, if set.
         pinged: Set by the second heartbeat.
         fail: Whether sessions fail at their end.
+        away: Whether the log behind it is away: chunks and resumptions are refused for now.
+        turned_away: Set by a resumption that is refused for that.
+        deaf: Whether starts are lost with their connection.
     """
 
     def __init__(self) -> None:
@@ -55,6 +60,9 @@ class CaptionsServer:
         self.pinged = asyncio.Event()
         self._pings = 0
         self.fail = False
+        self.away = False
+        self.turned_away = asyncio.Event()
+        self.deaf = False
         self.url = ""
         self._server: Server | None = None
 
@@ -89,7 +97,13 @@ class CaptionsServer:
         fed = ""
         gap = False
         async for frame in socket:
+            if self.deaf:
+                socket.transport.abort()
+                return
             if isinstance(frame, bytes):
+                if self.away:
+                    await _say(socket, _AWAY)
+                    continue
                 gap = gap or await self._misses(socket, fed)
                 if not gap and not await self._chunk(socket, fed, frame):
                     return
@@ -123,7 +137,14 @@ class CaptionsServer:
         )
 
     async def _resume(self, socket: ServerConnection, message: messages.ResumeSession) -> None:
-        kept = self.sessions[message.session_id]
+        kept = self.sessions.get(message.session_id)
+        if self.away:
+            await _say(socket, _AWAY)
+            self.turned_away.set()
+            return
+        if kept is None:
+            await _say(socket, messages.ErrorMessage(code="not_found", message="no such session"))
+            return
         await _say(
             socket,
             messages.SessionResumed(

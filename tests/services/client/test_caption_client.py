@@ -19,7 +19,7 @@ from livetranslate.domain.events import SessionEnded, SessionStarted, Transcript
 from livetranslate.domain.messages import ErrorMessage
 from livetranslate.domain.session import SessionConfig
 from livetranslate.services.client import CaptionClient, Chunk, ClientOptions, Received
-from livetranslate.services.client.captions import websocket_url
+from livetranslate.services.client.addresses import websocket_url
 from livetranslate.services.client.window import SendWindow
 from support.captions_server import CaptionsServer
 
@@ -48,6 +48,10 @@ async def stream(client: CaptionClient, count: int) -> list[Received]:
     found = [received async for received in client]
     await feeder
     return found
+
+
+def port_of(server: CaptionsServer) -> int:
+    return int(server.url.split(":")[2].split("/")[0])
 
 
 def texts(found: list[Received]) -> list[str]:
@@ -170,12 +174,109 @@ async def test_a_server_that_stays_away_is_given_up(server: CaptionsServer) -> N
 async def test_a_restarted_server_is_found_again(server: CaptionsServer) -> None:
     async with CaptionClient(server.url, SessionConfig(), options=QUICK) as client:
         await client.send(b"0001")
-        port = int(server.url.split(":")[2].split("/")[0])
+        port = port_of(server)
         await server.stop()
         await server.listen(port)
         found = await stream(client, 5)
     assert len(texts(found)) == 6
     assert len(server.sessions[client.session_id].chunks) == 6
+
+
+async def test_a_session_goes_on_at_another_instance(server: CaptionsServer) -> None:
+    async with CaptionsServer() as other:
+        other.sessions = server.sessions
+        async with CaptionClient(
+            f"{server.url},{other.url}", SessionConfig(), options=QUICK
+        ) as client:
+            for chunk in chunks(3):
+                await client.send(chunk)
+            await server.stop()
+            found = await stream(client, 5)
+    assert server.sessions[client.session_id].chunks == chunks(3) + chunks(5)
+    assert texts(found) == [f"w{n}" for n in range(8)]
+
+
+async def test_the_first_instance_that_answers_gets_the_session(server: CaptionsServer) -> None:
+    nobody = "ws://127.0.0.1:9/ws"
+    async with CaptionClient(f"{nobody},{server.url}", SessionConfig(), options=QUICK) as client:
+        assert len(texts(await stream(client, 3))) == 3
+    with pytest.raises(BackendUnavailable, match="9/ws or ws"):
+        async with CaptionClient(f"{nobody},{nobody}", SessionConfig(), options=QUICK):
+            pass
+
+
+async def test_a_start_that_was_lost_is_said_again(server: CaptionsServer) -> None:
+    async with CaptionsServer() as deaf:
+        deaf.deaf = True
+        async with CaptionClient(
+            f"{deaf.url},{server.url}", SessionConfig(), options=QUICK
+        ) as client:
+            assert len(texts(await stream(client, 3))) == 3
+
+
+async def test_what_cannot_be_taken_for_now_is_sent_again(server: CaptionsServer) -> None:
+    acked: list[Chunk] = []
+    async with CaptionClient(
+        server.url, SessionConfig(), options=QUICK, on_ack=acked.append
+    ) as client:
+        server.away = True
+        streaming = asyncio.create_task(stream(client, 30))
+        async with asyncio.timeout(5):
+            await server.turned_away.wait()
+        assert acked == []
+        server.away = False
+        found = await streaming
+    assert server.sessions[client.session_id].chunks == chunks(30)
+    assert texts(found) == [f"w{n}" for n in range(30)]
+
+
+class Relay:
+    """Passes bytes on to a server until it is told to fall silent; its connections stay open."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._silent = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> Relay:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def fall_silent(self) -> None:
+        self._silent.set()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._silent.is_set():
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers += [writer, far_writer]
+        for one, other in ((reader, far_writer), (far_reader, writer)):
+            self._tasks.add(asyncio.create_task(self._pass(one, other)))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            writer.write(data)
+
+
+async def test_a_server_that_falls_silent_is_left(server: CaptionsServer) -> None:
+    options = ClientOptions(reconnect_first_s=0.01, open_timeout_s=0.1, alive_s=0.2)
+    async with CaptionsServer() as other, Relay(port_of(server)) as relay:
+        other.sessions = server.sessions
+        async with CaptionClient(
+            f"{relay.url},{other.url}", SessionConfig(), options=options
+        ) as client:
+            relay.fall_silent()
+            assert len(texts(await stream(client, 3))) == 3
+        assert client.reconnects >= 1
 
 
 @pytest.mark.parametrize(

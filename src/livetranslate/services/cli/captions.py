@@ -12,7 +12,12 @@ import typer
 from livetranslate.services.cli.output import JsonOption
 
 UrlOption = Annotated[
-    str, typer.Option("--url", envvar="LIVETRANSLATE_URL", help="Address of the server's /ws.")
+    str,
+    typer.Option(
+        "--url",
+        envvar="LIVETRANSLATE_URL",
+        help="Address of the server's /ws; several instances with commas between.",
+    ),
 ]
 KeyOption = Annotated[
     str | None, typer.Option("--api-key", envvar="LIVETRANSLATE_API_KEY", help="API key.")

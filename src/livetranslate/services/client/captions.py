@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from livetranslate.domain.errors import (
     BackendUnavailable,
     InvalidInput,
+    NotFound,
     SequenceGap,
     Unauthorized,
 )
@@ -34,6 +35,7 @@ from livetranslate.domain.messages import (
 )
 from livetranslate.domain.session import SessionConfig, new_session_id
 from livetranslate.domain.wire import encode
+from livetranslate.services.client.addresses import Addresses
 from livetranslate.services.client.incoming import ServerMessage, decode_server_message, to_error
 from livetranslate.services.client.window import Chunk, SendWindow
 
@@ -53,6 +55,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
         give_up_s: Seconds without a connection after which the client gives up; servers keep a
             session for 60.
         heartbeat_s: Seconds of silence after which a heartbeat is sent.
+        alive_s: A server that answers no ping for so long is taken for dead.
     """
 
     max_unacknowledged: int = 1500
@@ -62,6 +65,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
     reconnect_most_s: float = 5.0
     give_up_s: float = 60.0
     heartbeat_s: float = 15.0
+    alive_s: float = 20.0
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -78,7 +82,8 @@ class CaptionClient:
     with it the acknowledgements that ``send`` needs.
 
     Args:
-        url: ``ws://host:port/ws``; http and https are understood.
+        url: ``ws://host:port/ws``; http and https are understood. Several instances of one
+            installation are separated by commas: when one is lost, the session goes on at the next.
         config: What is asked of the session; ``send`` takes audio in its encoding.
         session_id: The session's id; made if None.
         api_key: Credential, where the server asks for one.
@@ -110,7 +115,7 @@ class CaptionClient:
         self.session_id = session_id or new_session_id(int(time.time()), os.urandom(8))
         self.reconnects = 0
         self.buffered_s = 0.0
-        self._url = websocket_url(url)
+        self._addresses = Addresses(url)
         self._config = config
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._options = options or ClientOptions()
@@ -122,6 +127,7 @@ class CaptionClient:
         self._room = asyncio.Event()
         self._started = asyncio.Event()
         self._sent_start = self._ending = self._end_sent = False
+        self._resuming = self._leaving = False
         self._out_of_step = self._over = False
         self._last_event_id = 0
         self._paused_until = 0.0
@@ -196,6 +202,7 @@ class CaptionClient:
 
     async def _stay_connected(self) -> None:
         lost_at: float | None = None
+        lost = 0
         wait_s = self._options.reconnect_first_s
         while not self._over:
             events = self._last_event_id, self._window.acknowledged
@@ -204,40 +211,46 @@ class CaptionClient:
                 return
             if lost_at is None or events != (self._last_event_id, self._window.acknowledged):
                 lost_at, wait_s = self._clock(), self._options.reconnect_first_s
-            self._check_patience(reason, lost_at)
+            lost += not self._out_of_step
+            self._check_patience(reason, lost, lost_at)
+            if not self._out_of_step:
+                self._addresses.turn()
             goodbye, self._goodbye = self._goodbye, None
             asked_s = goodbye.retry_after_s if goodbye is not None else None
             await asyncio.sleep(max(asked_s or 0.0, wait_s * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter, no secret
             wait_s = min(2 * wait_s, self._options.reconnect_most_s)
             self.reconnects += 1
 
-    def _check_patience(self, reason: str, lost_at: float) -> None:
-        if not self._started.is_set():
+    def _check_patience(self, reason: str, lost: int, lost_at: float) -> None:
+        if not self._started.is_set() and lost >= len(self._addresses.all):
             raise BackendUnavailable(
-                f"no LiveTranslate server answers at {self._url} ({reason}); "
+                f"no LiveTranslate server answers at {self._addresses} ({reason}); "
                 "start one with `livetranslate up`"
             )
         if self._clock() - lost_at > self._options.give_up_s:
             raise BackendUnavailable(
-                f"the connection to {self._url} did not come back within "
+                f"the connection to {self._addresses} did not come back within "
                 f"{self._options.give_up_s:g} s ({reason})"
             )
 
     async def _connection(self) -> str:
         """Serve one connection to its end; return why it ended."""
+        url = self._addresses.present
         try:
             async with connect(
-                self._url,
+                url,
                 additional_headers=self._headers,
                 open_timeout=self._options.open_timeout_s,
                 close_timeout=1.0,
+                ping_interval=self._options.alive_s / 2,
+                ping_timeout=self._options.alive_s / 2,
                 compression=None,
                 proxy=None,
                 max_size=16 * 1024 * 1024,
             ) as socket:
                 return await self._converse(socket)
         except InvalidURI as error:
-            raise InvalidInput(f"{self._url} is no WebSocket address", field="url") from error
+            raise InvalidInput(f"{url} is no WebSocket address", field="url") from error
         except InvalidStatus as error:
             status = error.response.status_code
             if status in (401, 403):
@@ -249,12 +262,12 @@ class CaptionClient:
             return str(error) or type(error).__name__
 
     async def _converse(self, socket: ClientConnection) -> str:
-        self._end_sent = self._out_of_step = False
+        self._end_sent = self._out_of_step = self._leaving = False
         with contextlib.suppress(ConnectionClosed):  # what was said before the close is read below
             await self._introduce(socket)
         writer: asyncio.Task[None] | None = None
         try:
-            while not (self._over or self._out_of_step):
+            while not (self._over or self._out_of_step or self._leaving):
                 message = decode_server_message(await socket.recv())
                 if await self._take(message, fed=writer is not None) and writer is None:
                     writer = asyncio.create_task(self._write(socket))
@@ -271,10 +284,13 @@ class CaptionClient:
             if writer is not None:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
-        return "chunks went missing; resuming tells from where to send" if self._out_of_step else ""
+        if self._out_of_step:
+            return "the server lacks what was sent; it is sent again"
+        return self._goodbye.message if self._goodbye is not None else ""
 
     async def _introduce(self, socket: ClientConnection) -> None:
-        if self._sent_start:
+        self._resuming = self._sent_start
+        if self._resuming:
             message = ResumeSession(
                 session_id=self.session_id,
                 last_seq=self._window.acknowledged,
@@ -320,6 +336,10 @@ class CaptionClient:
             self._goodbye = message  # the close that follows tells whether to come back
         elif message.code == SequenceGap.code:
             self._out_of_step = True
+        elif self._started.is_set() and to_error(message).retryable:
+            self._goodbye, self._leaving = message, True
+        elif message.code == NotFound.code and not self._started.is_set() and self._resuming:
+            self._sent_start, self._out_of_step = False, True  # the start itself was lost
         elif fed:
             await self._received.put(Received(message, self._clock()))
         else:
@@ -361,12 +381,3 @@ class CaptionClient:
 
 async def _say(socket: ClientConnection, message: msgspec.Struct) -> None:
     await socket.send(encode(message).decode())
-
-
-def websocket_url(url: str) -> str:
-    """Return a WebSocket address for one given as ws, wss, http or https."""
-    for plain, socket in (("http://", "ws://"), ("https://", "wss://")):
-        if url.startswith(plain):
-            rest = url.removeprefix(plain)
-            return socket + rest if "/" in rest.rstrip("/") else f"{socket}{rest.rstrip('/')}/ws"
-    return url

@@ -1,0 +1,141 @@
+"""The platform as several processes that share a Redis and a database, on one host or on many."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from support.hosts import Host
+from support.installation import free_port
+from support.parts import Part
+from support.redis_server import RedisServer
+
+READY_S = 60.0
+
+
+class Distributed:
+    """An installation whose parts are added one by one; nothing starts before ``start``.
+
+    Args:
+        folder: Where logs and data go.
+        redis: The shared Redis; runs already.
+        database_url: The shared database.
+        environment: Settings of every part.
+
+    Attributes:
+        redis: The shared Redis.
+        orchestrations: Its instances of orchestration.
+        workers: Its processes ``serve worker``.
+        parts: All of its processes.
+    """
+
+    def __init__(
+        self, folder: Path, redis: RedisServer, database_url: str, environment: dict[str, str]
+    ) -> None:
+        self.redis = redis
+        self.orchestrations: list[Part] = []
+        self.workers: list[Part] = []
+        self.parts: list[Part] = []
+        self._folder = folder
+        self._pool = 0
+        self._environment = {
+            "REDIS_URL": redis.url,
+            "DATABASE_URL": database_url,
+            **environment,
+        }
+
+    def orchestration(self, host: Host | None = None) -> Part:
+        """Add an instance of orchestration."""
+        part = self._part("orchestration", host, ready="/api/health/ready")
+        self.orchestrations.append(part)
+        return part
+
+    def worker(self, host: Host | None = None, *, workers: int = 1) -> Part:
+        """Add a process ``serve worker`` with so many workers."""
+        part = self._part("worker", host, ready="/health", WORKER_POOL_SIZE=str(workers))
+        self.workers.append(part)
+        self._pool += workers
+        return part
+
+    def whisper(self, host: Host | None = None, *, workers: int = 1) -> Part:
+        """Add a whisper service with workers of its own."""
+        self._pool += workers
+        return self._part("whisper", host, ready="/health", WORKER_POOL_SIZE=str(workers))
+
+    def translation(self, host: Host | None = None) -> Part:
+        """Add a translation service; parts that are added after it use it."""
+        part = self._part("translation", host, ready="/api/health")
+        self._environment["TRANSLATION_SERVICE_URL"] = part.url
+        return part
+
+    @property
+    def websockets(self) -> list[str]:
+        """Addresses of the instances' ``/ws``."""
+        return [f"{part.url}/ws".replace("http", "ws", 1) for part in self.orchestrations]
+
+    def start(self) -> Distributed:
+        """Start everything that does not run; return once all serve and all workers are ready."""
+        begun = [part.start() for part in self.parts if not part.running]
+        for part in begun:
+            part.wait()
+        self.until(lambda status: status["ready_workers"] >= self._pool)
+        return self
+
+    def stop(self) -> None:
+        """Stop everything in order, whatever of it still runs; tell what did not stop by itself."""
+        problems: list[str] = []
+        for part in reversed(self.parts):
+            try:
+                part.stop()
+            except RuntimeError as error:
+                problems.append(str(error))
+        assert not problems, "\n".join(problems)
+
+    def status(self, instance: int = 0) -> Any:
+        """What an instance of orchestration says of the pool."""
+        return self.orchestrations[instance].get("/status", timeout_s=5)
+
+    def until(self, fits: Callable[[Any], bool], *, instance: int = 0) -> Any:
+        """The first status that fits."""
+        until = time.monotonic() + READY_S
+        status: Any = None
+        while time.monotonic() < until:
+            try:
+                status = self.status(instance)
+                if fits(status):
+                    return status
+            except OSError as error:
+                status = error
+            time.sleep(0.1)
+        raise AssertionError(f"not within {READY_S:g} s; at last {status}\n{self.tail()}")
+
+    async def roll(self, *, pause_s: float = 0.5) -> None:
+        """Restart every part, one after the other, each once its predecessor serves again."""
+        for part in self.parts:
+            await asyncio.to_thread(part.restart)
+            await asyncio.sleep(pause_s)
+
+    def tail(self, lines: int = 40) -> str:
+        """The end of what each part has written."""
+        ends = ("\n".join(part.log.splitlines()[-lines:]) for part in self.parts)
+        return "\n".join(
+            f"--- {part.name} ---\n{end}" for part, end in zip(self.parts, ends, strict=True)
+        )
+
+    def _part(self, role: str, host: Host | None, *, ready: str, **settings: str) -> Part:
+        address = host.address if host else "127.0.0.1"
+        port = free_port()
+        part = Part(
+            f"{role}-{len(self.parts)}",
+            ["serve", role, "--port", str(port)],
+            {**self._environment, "HOST": address, **settings},
+            self._folder,
+            url=f"http://{address}:{port}",
+            ready=ready,
+            prefix=host.prefix if host else (),
+        )
+        self.parts.append(part)
+        return part

@@ -1,0 +1,115 @@
+"""Live sessions while something happens to the platform, and the proof that nothing was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livetranslate.domain.audio import SAMPLE_RATE
+from livetranslate.domain.session import EndReason
+from livetranslate.services.client import ClientOptions
+from support.captions import CHUNK, Captions, stream
+from support.scoring import normalised
+from support.speech import recordings
+
+PATIENT = ClientOptions(reconnect_most_s=1.0, give_up_s=180.0, alive_s=10.0)
+"""A client that outlasts every disturbance of the tests and looks for the platform often."""
+UNSTEADY = frozenset({"en_01", "en_04"})
+"""Recordings of which the small model hears something else when more of them is there at once, as
+after an outage. Without them a difference to an undisturbed run is a loss, not a second thought."""
+PAUSE = np.zeros(12_000, dtype=np.float32)
+
+Audio = NDArray[np.float32]
+Disturbance = Callable[[], Awaitable[None]]
+
+
+def speeches(number: int, seconds: float) -> list[Audio]:
+    """Different speeches of at least so many seconds, each made of steady recordings."""
+    steady = [each.audio for each in recordings("en") if each.file[:5] not in UNSTEADY]
+    made: list[Audio] = []
+    for index in range(number):
+        step = 1 + index // len(steady) % (len(steady) - 1)
+        parts: list[Audio] = []
+        place = index
+        while sum(map(len, parts)) < seconds * SAMPLE_RATE:
+            parts += [steady[place % len(steady)], PAUSE]
+            place += step
+        made.append(np.concatenate(parts))
+    return made
+
+
+async def undisturbed(url: str, audios: Sequence[Audio]) -> list[str]:
+    """What is heard in peace, as fast as it goes, a few at a time."""
+    texts: list[str] = []
+    for first in range(0, len(audios), 4):
+        heard = await asyncio.gather(
+            *(stream(url, audio, real_time=False) for audio in audios[first : first + 4])
+        )
+        texts += [captions.text for captions in heard]
+    return texts
+
+
+async def disturbed(
+    urls: Sequence[str], audios: Sequence[Audio], disturbance: Disturbance
+) -> list[Captions]:
+    """Feed all in real time, spread over the instances, while the disturbance happens."""
+    async with asyncio.TaskGroup() as group:
+        streams = [
+            group.create_task(
+                stream(",".join(rotated(urls, index)), audio, options=PATIENT), name=f"{index}"
+            )
+            for index, audio in enumerate(audios)
+        ]
+        group.create_task(_run(disturbance))
+    return [each.result() for each in streams]
+
+
+async def _run(disturbance: Disturbance) -> None:
+    await disturbance()
+
+
+def rotated(urls: Sequence[str], by: int) -> list[str]:
+    """The same addresses, beginning with another one."""
+    first = by % len(urls)
+    return [*urls[first:], *urls[:first]]
+
+
+def losses(heard: Sequence[Captions], audios: Sequence[Audio], texts: Sequence[str]) -> list[str]:
+    """Everything that shows in a transcript, an acknowledgement or a total; nothing is right."""
+    return [
+        f"session {index} ({captions.ended.session_id}): {problem}"
+        for index, (captions, audio, text) in enumerate(zip(heard, audios, texts, strict=True))
+        for problem in _losses(captions, audio, text)
+    ]
+
+
+def _losses(captions: Captions, audio: Audio, text: str) -> list[str]:
+    found: list[str] = []
+    ended = captions.ended
+    chunks = -(-len(audio) // CHUNK)
+    if ended.reason is not EndReason.CLIENT_ENDED:
+        found.append(f"ended by {ended.reason.value}")
+    if captions.unacknowledged or len(captions.sent) != chunks:
+        found.append(f"never acknowledged: {captions.unacknowledged}")
+    if ended.statistics.chunks != chunks:
+        found.append(f"{chunks} chunks sent, {ended.statistics.chunks} taken")
+    if abs(ended.statistics.audio_s - len(audio) / SAMPLE_RATE) > 1e-3:
+        found.append(f"{len(audio) / SAMPLE_RATE} s sent, {ended.statistics.audio_s} s taken")
+    if revised := captions.revised_commitments():
+        found.append(f"committed words changed: {revised}")
+    ids = [event.event_id for event in captions.events]
+    if any(after <= before for before, after in pairwise(ids)):
+        found.append(f"event ids do not rise: {ids}")
+    segments = [final.segment_id for final in captions.finals]
+    if len(set(segments)) != len(segments):
+        found.append(f"segments ended twice: {segments}")
+    starts = [word.start for word in captions.words]
+    if any(after < before for before, after in pairwise(starts)):
+        found.append(f"words out of order or twice: {[(w.word, w.start) for w in captions.words]}")
+    if normalised(captions.text) != normalised(text):
+        found.append(f"heard  {captions.text}\n  in peace {text}")
+    return found
