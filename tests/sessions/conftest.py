@@ -8,7 +8,8 @@ import pytest
 
 from livetranslate.sessions.log.base import LogOptions, SessionLog
 from support.clock import VirtualTimeLoop
-from support.logs import BACKENDS, MakeLog, opened_log
+from support.logs import BACKENDS, REDIS_UNIT_S, MakeLog, opened_log
+from support.redis_server import RedisServer
 
 REAL_TIME = {
     "test_host.py",
@@ -30,12 +31,22 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def make_log(backend: str) -> AsyncIterator[MakeLog]:
+def unit(backend: str) -> float:
+    """Seconds of a unit of time: one, or less where time really passes."""
+    return REDIS_UNIT_S if backend == "redis" else 1.0
+
+
+@pytest.fixture
+async def make_log(backend: str, shared_redis: RedisServer) -> AsyncIterator[MakeLog]:
     async with AsyncExitStack() as stack:
 
         async def make(**options: float) -> SessionLog:
             return await stack.enter_async_context(
-                opened_log(backend, LogOptions(**options))  # type: ignore[arg-type]
+                opened_log(
+                    backend,
+                    LogOptions(**options),  # type: ignore[arg-type]
+                    redis_url=shared_redis.url,
+                )
             )
 
         yield make

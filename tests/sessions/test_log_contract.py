@@ -113,21 +113,23 @@ async def test_nothing_follows_the_end(log: SessionLog):
     assert (await log.append_audio("a", 0, pcm(0.1))).seq == 0
 
 
-async def test_reading_waits_for_an_entry_and_no_longer(log: SessionLog):
+async def test_reading_waits_for_an_entry_and_no_longer(log: SessionLog, unit: float):
+    begin = now()
     await log.create("a", SessionConfig())
     reading = asyncio.create_task(log.read_entries("a", -1, wait_s=100))
     await settle()
     assert not reading.done()
     await log.append_audio("a", 0, pcm(0.1))
     assert len(await reading) == 1
-    assert now() < 1
+    assert now() - begin < unit
 
 
-async def test_reading_returns_empty_when_the_time_is_over(log: SessionLog):
+async def test_reading_returns_empty_when_the_time_is_over(log: SessionLog, unit: float):
     await log.create("a", SessionConfig())
-    assert await log.read_entries("a", -1, wait_s=5) == []
-    assert await log.read_events("a", 0, wait_s=5) == []
-    assert now() == pytest.approx(10)
+    begin = now()
+    assert await log.read_entries("a", -1, wait_s=2 * unit) == []
+    assert await log.read_events("a", 0, wait_s=2 * unit) == []
+    assert 4 * unit <= now() - begin < 5 * unit
 
 
 async def test_reading_respects_the_limit_and_goes_on_behind_it(log: SessionLog):
@@ -222,20 +224,17 @@ async def test_the_oldest_session_is_claimed_first(log: SessionLog):
     assert await log.claim("w3") is None
 
 
-async def test_waiting_workers_are_served_in_order(log: SessionLog):
-    waiting = []
-    for worker in ("w1", "w2", "w3"):
-        waiting.append(asyncio.create_task(log.claim(worker, wait_s=100)))
-        await settle()
+async def test_each_session_goes_to_one_of_the_waiting_workers(log: SessionLog, unit: float):
+    begin = now()
+    waiting = [
+        asyncio.create_task(log.claim(worker, wait_s=5 * unit)) for worker in ("w1", "w2", "w3")
+    ]
+    await settle()
     await log.create("a", SessionConfig())
     await log.create("b", SessionConfig())
     claims = await asyncio.gather(*waiting)
-    assert [claim and (claim.worker_id, claim.session_id) for claim in claims] == [
-        ("w1", "a"),
-        ("w2", "b"),
-        None,
-    ]
-    assert now() == pytest.approx(100)
+    assert sorted(claim.session_id for claim in claims if claim) == ["a", "b"]
+    assert 5 * unit <= now() - begin < 7 * unit
 
 
 async def test_a_cancelled_claim_takes_nothing(log: SessionLog):
@@ -283,21 +282,21 @@ async def test_a_worker_that_lost_its_claim_writes_nothing(log: SessionLog):
     assert await seqs(log, "a") == [0]
 
 
-async def test_a_silent_worker_loses_its_claim(make_log: MakeLog):
-    log = await make_log(claim_ttl_s=3.0)
+async def test_a_silent_worker_loses_its_claim(make_log: MakeLog, unit: float):
+    log = await make_log(claim_ttl_s=3 * unit)
     await log.create("a", SessionConfig())
     claim = await claimed(log, "w1")
     for _ in range(3):
-        await asyncio.sleep(2)
+        await asyncio.sleep(2 * unit)
         await log.touch(claim)
         await log.sweep()
-    await asyncio.sleep(2)
+    await asyncio.sleep(2 * unit)
     await log.append_events(claim, [text("a", "alive")])
-    await asyncio.sleep(2)
+    await asyncio.sleep(2 * unit)
     await log.sweep()
     assert (await log.state("a")).worker_id == "w1"
     waiting = asyncio.create_task(log.claim("w2", wait_s=100))
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1.5 * unit)
     await log.sweep()
     taken = await waiting
     assert taken is not None and taken.epoch == 2
@@ -397,12 +396,13 @@ async def test_a_checkpoint_never_goes_back(log: SessionLog):
     assert await seqs(log, "a") == [2]
 
 
-async def test_the_last_event_closes_session_and_claim(log: SessionLog):
+async def test_the_last_event_closes_session_and_claim(log: SessionLog, unit: float):
     await log.create("a", SessionConfig())
     await log.append_audio("a", 0, pcm(1))
     claim = await claimed(log)
     waiting = asyncio.create_task(log.read_entries("a", 0, wait_s=100))
     await settle()
+    begin = now()
     await log.append_events(claim, [ended("a", EndReason.FAILED)])
     assert await waiting == []
     state = await log.state("a")
@@ -410,7 +410,7 @@ async def test_the_last_event_closes_session_and_claim(log: SessionLog):
     assert [type(e).__name__ for e in await log.read_events("a", 0)] == ["SessionEnded"]
     assert await log.read_events("a", 1, wait_s=100) == []
     assert await log.read_entries("a", -1, wait_s=100) == []
-    assert now() < 1
+    assert now() - begin < unit
     with pytest.raises(ClaimLost):
         await log.append_events(claim, [text("a", "late")])
     with pytest.raises(SessionClosed):
@@ -449,60 +449,60 @@ async def test_too_many_sessions_are_refused_until_one_ends(make_log: MakeLog):
     assert [state.session_id for state in await log.sessions()] == ["a", "b", "c"]
 
 
-async def test_a_session_without_audio_or_listeners_expires(make_log: MakeLog):
-    log = await make_log(session_timeout_s=100.0, claim_ttl_s=1e6)
+async def test_a_session_without_audio_or_listeners_expires(make_log: MakeLog, unit: float):
+    log = await make_log(session_timeout_s=5 * unit, claim_ttl_s=1e6)
     for session_id in ("fed", "heard", "idle"):
         await log.create(session_id, SessionConfig())
-    await asyncio.sleep(60)
+    await asyncio.sleep(3 * unit)
     await log.append_audio("fed", 0, pcm(0.1))
     await log.keep_alive("heard")
-    await asyncio.sleep(50)
+    await asyncio.sleep(2.5 * unit)
     await log.sweep()
     endings = {state.session_id: state.ending for state in await log.sessions()}
     assert endings == {"fed": None, "heard": None, "idle": EndReason.EXPIRED}
-    assert (await log.state("heard")).idle_s == pytest.approx(50, abs=1)
-    await asyncio.sleep(60)
+    assert (await log.state("heard")).idle_s == pytest.approx(2.5 * unit, abs=unit)
+    await asyncio.sleep(3 * unit)
     await log.sweep()
     assert (await log.state("fed")).ending is EndReason.EXPIRED
 
 
-async def test_an_ended_session_stays_readable_then_goes(make_log: MakeLog):
-    log = await make_log(event_retention_s=600.0)
+async def test_an_ended_session_stays_readable_then_goes(make_log: MakeLog, unit: float):
+    log = await make_log(event_retention_s=6 * unit)
     await log.create("a", SessionConfig())
     await log.append_system_events("a", [ended("a")])
-    await asyncio.sleep(590)
+    await asyncio.sleep(4 * unit)
     await log.sweep()
     assert len(await log.read_events("a", 0)) == 1
-    await asyncio.sleep(20)
+    await asyncio.sleep(3 * unit)
     await log.sweep()
     with pytest.raises(NotFound):
         await log.read_events("a", 0)
 
 
-async def test_what_is_to_be_recorded_stays_until_it_is(make_log: MakeLog):
-    log = await make_log(event_retention_s=10.0, record_patience_s=100.0)
+async def test_what_is_to_be_recorded_stays_until_it_is(make_log: MakeLog, unit: float):
+    log = await make_log(event_retention_s=2 * unit, record_patience_s=8 * unit)
     for session_id in "abc":
         await log.create(session_id, SessionConfig(), to_record=session_id != "c")
         await log.append_system_events(session_id, [ended(session_id)])
     await log.note_recorded("a", 1)
-    await asyncio.sleep(11)
+    await asyncio.sleep(3 * unit)
     await log.sweep()
     assert [state.session_id for state in await log.sessions()] == ["b"]
-    await asyncio.sleep(100)
+    await asyncio.sleep(7 * unit)
     await log.sweep()
     assert await log.sessions() == []
 
 
-async def test_the_state_tells_how_far_a_session_is_recorded(log: SessionLog):
+async def test_the_state_tells_how_far_a_session_is_recorded(log: SessionLog, unit: float):
     await log.create("a", SessionConfig(), to_record=True)
     await log.create("b", SessionConfig())
     assert [state.recorded for state in await log.sessions()] == [0, -1]
-    await asyncio.sleep(20)
-    assert 20 <= (await log.state("a")).recorder_s < 21
+    await asyncio.sleep(3 * unit)
+    assert 3 * unit <= (await log.state("a")).recorder_s < 4 * unit
     await log.note_recorded("a", 3)
     await log.note_recorded("a", 2)
     state = await log.state("a")
-    assert (state.recorded, state.recorder_s < 1) == (3, True)
+    assert (state.recorded, state.recorder_s < unit) == (3, True)
 
 
 # Feeders
@@ -564,44 +564,44 @@ async def test_those_who_feed_no_more_are_told_when_they_attend(log: SessionLog)
     assert await log.attend({}) == frozenset()
 
 
-async def test_a_session_is_vacant_since_its_feeder_was_last_there(log: SessionLog):
+async def test_a_session_is_vacant_since_its_feeder_was_last_there(log: SessionLog, unit: float):
     await log.create("a", SessionConfig(), feeder="one")
-    await asyncio.sleep(10)
-    assert 10 <= (await log.state("a")).vacant_s < 11
+    await asyncio.sleep(3 * unit)
+    assert 3 * unit <= (await log.state("a")).vacant_s < 4 * unit
     await log.attend({"a": "one"})
-    assert (await log.state("a")).vacant_s < 1
-    await asyncio.sleep(10)
+    assert (await log.state("a")).vacant_s < unit
+    await asyncio.sleep(3 * unit)
     await log.append_audio("a", 0, b"", feeder="one")
-    assert (await log.state("a")).vacant_s < 1
-    await asyncio.sleep(10)
+    assert (await log.state("a")).vacant_s < unit
+    await asyncio.sleep(3 * unit)
     await log.detach("a", "one")
-    await asyncio.sleep(5)
-    assert 5 <= (await log.state("a")).vacant_s < 6
+    await asyncio.sleep(2 * unit)
+    assert 2 * unit <= (await log.state("a")).vacant_s < 3 * unit
 
 
-async def test_the_state_tells_since_when_a_session_ends(log: SessionLog):
+async def test_the_state_tells_since_when_a_session_ends(log: SessionLog, unit: float):
     await log.create("a", SessionConfig(), kind="browser")
-    await asyncio.sleep(5)
+    await asyncio.sleep(2 * unit)
     state = await log.state("a")
     assert (state.kind, state.ending_s) == ("browser", 0.0)
     await log.append_end("a", EndReason.CLIENT_ENDED)
-    await asyncio.sleep(5)
-    assert 5 <= (await log.state("a")).ending_s < 6
+    await asyncio.sleep(2 * unit)
+    assert 2 * unit <= (await log.state("a")).ending_s < 3 * unit
 
 
 # The installation
 
 
-async def test_one_at_a_time_looks_after_all_sessions(log: SessionLog):
-    assert await log.lead("one", 3.0)
-    assert not await log.lead("two", 3.0)
-    await asyncio.sleep(2)
-    assert await log.lead("one", 3.0)
-    await asyncio.sleep(2)
-    assert not await log.lead("two", 3.0)
-    await asyncio.sleep(2)
-    assert await log.lead("two", 3.0)
-    assert not await log.lead("one", 3.0)
+async def test_one_at_a_time_looks_after_all_sessions(log: SessionLog, unit: float):
+    assert await log.lead("one", 3 * unit)
+    assert not await log.lead("two", 3 * unit)
+    await asyncio.sleep(2 * unit)
+    assert await log.lead("one", 3 * unit)
+    await asyncio.sleep(2 * unit)
+    assert not await log.lead("two", 3 * unit)
+    await asyncio.sleep(2 * unit)
+    assert await log.lead("two", 3 * unit)
+    assert not await log.lead("one", 3 * unit)
 
 
 async def test_all_sessions_of_a_dead_worker_go_to_others(log: SessionLog):

@@ -21,6 +21,7 @@ from livetranslate.sessions.log.base import (
 )
 from support.clock import run_virtual
 from support.logs import BACKENDS, opened_log
+from support.redis_server import RedisServer
 from support.sessions import ended, pcm, text
 
 STEPS = st.lists(
@@ -134,8 +135,8 @@ class Scenario:
             await self.read(7)
 
 
-async def play(backend: str, steps: list[tuple[str, int]]) -> None:
-    async with opened_log(backend, LogOptions()) as log:
+async def play(backend: str, redis_url: str, steps: list[tuple[str, int]]) -> None:
+    async with opened_log(backend, LogOptions(), redis_url=redis_url) as log:
         await log.create("s", SessionConfig())
         scenario = Scenario(log)
         for name, value in steps:
@@ -152,10 +153,12 @@ async def play(backend: str, steps: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize("backend_name", BACKENDS)
-def test_every_chunk_is_used_once_and_no_event_is_lost(backend_name: str):
+def test_every_chunk_is_used_once_and_no_event_is_lost(
+    backend_name: str, shared_redis: RedisServer
+):
     @settings(max_examples=120 if backend_name == "memory" else 40, deadline=None)
     @given(STEPS)
     def check(steps: list[tuple[str, int]]) -> None:
-        run_virtual(play(backend_name, steps))
+        run_virtual(play(backend_name, shared_redis.url, steps))
 
     check()

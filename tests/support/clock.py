@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+REAL_MOMENT_S = 0.1
+"""Enough for a few round trips to a server on this machine."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits for a timer: it moves the time on instead."""
+    """Never waits for a timer: it moves the time on instead, unless time is to pass."""
 
     now = 0.0
+    real = False
 
     def select(self, timeout: float | None = None):
+        if self.real:
+            return super().select(timeout)
         ready = super().select(0)
         if ready:
             return ready
@@ -32,14 +38,25 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only while nothing else can happen."""
+    """An event loop whose time passes only while nothing else can happen.
+
+    ``pass_time`` lets it really pass, for what another process has its part in.
+    """
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
 
+    @property
+    def real(self) -> bool:
+        return self._jumping.real
+
+    def pass_time(self) -> None:
+        """Let time really pass from now on."""
+        self._jumping.real = True
+
     def time(self) -> float:
-        return self._jumping.now
+        return time.monotonic() if self._jumping.real else self._jumping.now
 
 
 class VirtualClock:
@@ -59,8 +76,11 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def settle() -> None:
-    """Let everything run that can run without time passing."""
+    """Let everything run that can run without time passing; in real time, for a moment."""
     loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualTimeLoop) or loop.real:
+        await asyncio.sleep(REAL_MOMENT_S)
+        return
     before = loop.time()
     await asyncio.sleep(1e-6)
     assert loop.time() - before < 1e-3
