@@ -87,7 +87,7 @@ async def serve(settings: Settings, link_path: Path, worker_id: str) -> int:
     finally:
         await translator.close()
         await link.close()
-    return 0
+    return worker.exit_code
 
 
 def main() -> None:
