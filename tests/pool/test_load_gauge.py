@@ -16,7 +16,7 @@ def gauge(rates: list[float], *, rtf: float, seconds: int = 10) -> LoadGauge:
     made = LoadGauge()
     for now in range(seconds):
         heard = {key(n): rate * now for n, rate in enumerate(rates)}
-        made.read(now, sum(heard.values()) * rtf, heard)
+        made.read(now, sum(heard.values()) * rtf, sum(heard.values()), heard)
     return made
 
 
@@ -38,7 +38,7 @@ def test_sessions_that_send_nothing_cost_nothing():
 def test_new_sessions_count_before_they_are_measured():
     made = gauge([1.0] * 2, rtf=0.1)
     heard = {key(n): 10.0 for n in range(2)} | {key(n): 0.0 for n in range(2, 10)}
-    made.read(10, 2.0, heard)
+    made.read(10, 2.0, 20.0, heard)
     assert made.load == pytest.approx(1.0)
 
 
@@ -46,7 +46,7 @@ def test_sessions_behind_want_more_than_they_get():
     made = LoadGauge()
     for now in range(10):
         heard = {key(n): now * 0.5 for n in range(20)}
-        made.read(now, float(now), heard, behind=heard)
+        made.read(now, float(now), sum(heard.values()), heard, behind=heard)
     assert made.rtf == pytest.approx(0.1)
     assert made.load == pytest.approx(2.0)
 
@@ -54,13 +54,21 @@ def test_sessions_behind_want_more_than_they_get():
 def test_without_audio_there_is_no_real_time_factor():
     made = LoadGauge()
     assert (made.rtf, made.load) == (None, 0.0)
-    made.read(0, 0.0, {})
-    made.read(1, 0.25, {key(1): 0.0})
+    made.read(0, 0.0, 0.0, {})
+    made.read(1, 0.25, 0.0, {key(1): 0.0})
     assert (made.rtf, made.load) == (None, pytest.approx(0.25))
 
 
 def test_only_the_last_seconds_count_and_a_counter_may_begin_anew():
     made = LoadGauge(window_s=6.0)
     for now in range(20):
-        made.read(now, now * (0.9 if now < 10 else 0.1), {key(1): float(now)})
+        made.read(now, now * (0.9 if now < 10 else 0.1), now, {key(1): float(now)})
     assert made.rtf == pytest.approx(0.1)
+
+
+def test_sessions_that_are_over_count_in_what_audio_costs():
+    made = LoadGauge()
+    made.read(0, 0.0, 0.0, {})
+    made.read(1, 0.5, 10.0, {})
+    assert made.rtf == pytest.approx(0.05)
+    assert made.load == 0.0

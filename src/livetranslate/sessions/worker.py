@@ -214,6 +214,7 @@ class Worker:
             await self._release(claim)
         finally:
             self._hosts.pop(host, None)
+            self._vitals.gone(host)
             self._room.release()
 
     async def _report_for_ever(self) -> None:

@@ -95,6 +95,7 @@ class SessionHost:
         self._ledger = Ledger(self._position)
         self._pace = Pace()
         self._heard = state.recogniser.start if state else 0
+        self._began = self._heard
         self._reported = self._position
         self._outbox: list[SessionEvent] = []
         self._writing = asyncio.Lock()
@@ -126,8 +127,8 @@ class SessionHost:
 
     @property
     def heard_s(self) -> float:
-        """Seconds of the session's audio that were taken in, from its first sample."""
-        return seconds(self._heard)
+        """Seconds of audio that this host has taken in."""
+        return seconds(self._heard - self._began)
 
     async def run(self) -> None:
         """Serve the session to its end.

@@ -17,6 +17,7 @@ SessionKey = tuple[str, int]
 class _Reading(msgspec.Struct, frozen=True):
     at: float
     busy_s: float
+    audio_s: float
     heard_s: Mapping[SessionKey, float]
     behind: Collection[SessionKey]
 
@@ -39,6 +40,7 @@ class LoadGauge:
         self,
         now: float,
         busy_s: float,
+        audio_s: float,
         heard_s: Mapping[SessionKey, float],
         behind: Collection[SessionKey] = (),
     ) -> None:
@@ -47,17 +49,20 @@ class LoadGauge:
         Args:
             now: The time.
             busy_s: Seconds computed so far.
-            heard_s: Seconds of audio taken in so far by each session held.
+            audio_s: Seconds of audio taken in so far, also of sessions that are over.
+            heard_s: The same of each session held.
             behind: Those of them that are behind real time, and so want more than they get.
         """
-        self._readings.append(_Reading(now, busy_s, dict(heard_s), frozenset(behind)))
+        self._readings.append(_Reading(now, busy_s, audio_s, dict(heard_s), frozenset(behind)))
         while len(self._readings) > 2 and now - self._readings[1].at >= self._window_s:
             self._readings.popleft()
 
     @property
     def rtf(self) -> float | None:
         """Computing seconds for a second of audio, or None after too little audio."""
-        audio_s = sum(self._heard(first, last) for first, last in self._pairs())
+        if not self._readings:
+            return None
+        audio_s = self._readings[-1].audio_s - self._readings[0].audio_s
         return self._busy_s / audio_s if audio_s >= ENOUGH_S else None
 
     @property
@@ -75,7 +80,9 @@ class LoadGauge:
     @property
     def _busy_s(self) -> float:
         # A model that was unloaded takes its counter along.
-        return sum(max(0.0, last.busy_s - first.busy_s) for first, last in self._pairs())
+        readings = list(self._readings)
+        pairs = zip(readings, readings[1:], strict=False)
+        return sum(max(0.0, last.busy_s - first.busy_s) for first, last in pairs)
 
     def _rate(self, session: SessionKey) -> float:
         """Return the seconds of audio a second that a session wants to have recognised."""
@@ -84,15 +91,3 @@ class LoadGauge:
             return 1.0
         heard_s = known[-1].heard_s[session] - known[0].heard_s[session]
         return min(1.0, max(0.0, heard_s) / max(known[-1].at - known[0].at, 1e-9))
-
-    def _pairs(self) -> list[tuple[_Reading, _Reading]]:
-        readings = list(self._readings)
-        return list(zip(readings, readings[1:], strict=False))
-
-    @staticmethod
-    def _heard(first: _Reading, last: _Reading) -> float:
-        return sum(
-            max(0.0, heard_s - first.heard_s[session])
-            for session, heard_s in last.heard_s.items()
-            if session in first.heard_s
-        )

@@ -54,6 +54,7 @@ class Vitals:
         self._admission = Admission(options)
         self._gauge = LoadGauge()
         self._late_s: deque[float] = deque([0.0], maxlen=KEPT_TICKS)
+        self._gone_s = 0.0
         self._looked_at = clock()
         self._open = asyncio.Event()
         self.measure()
@@ -88,7 +89,8 @@ class Vitals:
         heard = {(host.session_id, host.claim.epoch): host.heard_s for host in hosts}
         lags = {(host.session_id, host.claim.epoch): host.lag_s for host in hosts}
         behind = [session for session, lag_s in lags.items() if lag_s >= BEHIND_S]
-        self._gauge.read(now, self._models.live_s, heard, behind)
+        audio_s = self._gone_s + sum(heard.values())
+        self._gauge.read(now, self._models.live_s, audio_s, heard, behind)
         self.figures = WorkerFigures(
             load=round(self._gauge.load, 3),
             lag_s=round(max(lags.values(), default=0.0), 3),
@@ -108,6 +110,10 @@ class Vitals:
         """Note that one was taken."""
         self._admission.taken()
         self._set_gate()
+
+    def gone(self, host: SessionHost) -> None:
+        """Note that a session is not held any more."""
+        self._gone_s += host.heard_s
 
     def _set_gate(self) -> None:
         if self._admission.answer is Answer.CLOSED:
