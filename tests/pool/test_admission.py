@@ -54,10 +54,11 @@ def test_sessions_that_lag_close_it_after_a_while_and_open_it_after_a_while():
 
 def test_memory_closes_it_at_once():
     admission = Admission(AdmissionOptions(max_memory_bytes=100 * MB))
-    assert looked(admission, 1, memory_bytes=100 * MB) is Answer.CLOSED
-    assert "memory limit (100 MB" in str(admission.why_not)
-    assert looked(admission, 1, memory_bytes=95 * MB) is Answer.CLOSED
-    assert looked(admission, 1, memory_bytes=90 * MB) is Answer.OPEN
+    assert looked(admission, 1, memory_bytes=89 * MB) is Answer.OPEN
+    assert looked(admission, 1, memory_bytes=90 * MB) is Answer.CLOSED
+    assert "memory limit (90 MB" in str(admission.why_not)
+    assert looked(admission, 1, memory_bytes=81 * MB) is Answer.CLOSED
+    assert looked(admission, 1, memory_bytes=80 * MB) is Answer.OPEN
     assert looked(Admission(AdmissionOptions()), 9, memory_bytes=1 << 60) is Answer.OPEN
 
 

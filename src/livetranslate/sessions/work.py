@@ -109,7 +109,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         loop_lag_s: Seconds by which the event loop was late lately.
         draining: Whether it is leaving.
         why_not: Why it takes no session, where it does not.
-        memory_limit_bytes: Memory at which it takes no more sessions, or None.
+        memory_limit_bytes: Memory that it may take, or None.
         started_at: When it started, UTC.
     """
 

@@ -21,8 +21,9 @@ class AdmissionOptions(msgspec.Struct, frozen=True, kw_only=True):
         lag: Seconds that the session furthest behind is behind real time.
         loop_lag: Seconds by which the event loop is late.
         machine: Percent of the machine's memory in use.
-        max_memory_bytes: Memory of the process, or None for no limit.
-        memory_off: Part of ``max_memory_bytes`` below which sessions are taken again.
+        max_memory_bytes: Memory that the process may take, or None for no limit.
+        memory_on: Part of that from which no more sessions are taken.
+        memory_off: Part of it down to which none are taken then.
         careful_load: Load from which sessions are taken one by one.
         careful_s: Seconds between two of those.
     """
@@ -31,7 +32,8 @@ class AdmissionOptions(msgspec.Struct, frozen=True, kw_only=True):
     loop_lag: Band = Band(0.5, 0.1, on_after_s=4.0, off_after_s=2.0)
     machine: Band = Band(95.0, 92.0, on_after_s=2.0, off_after_s=4.0)
     max_memory_bytes: int | None = None
-    memory_off: float = 0.9
+    memory_on: float = 0.9
+    memory_off: float = 0.8
     careful_load: float = 0.9
     careful_s: float = 5.0
 
@@ -75,7 +77,9 @@ class Admission:
         self._lag = Latch(options.lag)
         self._loop = Latch(options.loop_lag)
         self._machine = Latch(options.machine)
-        self._memory = Latch(Band(limit, limit * options.memory_off)) if limit else None
+        self._memory = (
+            Latch(Band(limit * options.memory_on, limit * options.memory_off)) if limit else None
+        )
         self._figures = WorkerFigures()
         self._since_s: float | None = None
 
@@ -97,7 +101,7 @@ class Admission:
         if self._lag.on:
             return f"its sessions are {seen.lag_s:.1f} s behind"
         if self._memory is not None and self._memory.on:
-            return f"it has reached its memory limit ({seen.memory_bytes >> 20} MB in use)"
+            return f"it is near its memory limit ({seen.memory_bytes >> 20} MB in use)"
         if self._machine.on:
             return f"{seen.memory_percent:.0f} % of the machine's memory are in use"
         if self._loop.on:
