@@ -25,6 +25,10 @@ from ruamel.yaml.error import YAMLError
 from livetranslate.asr.models.store import StoreOptions
 from livetranslate.domain.errors import InvalidInput
 from livetranslate.sessions.log.base import LogOptions
+from livetranslate.sessions.pool.admission import AdmissionOptions
+from livetranslate.sessions.pool.health import HealthOptions
+from livetranslate.sessions.pool.pool import PoolOptions
+from livetranslate.sessions.pool.scaling import ScalingOptions
 from livetranslate.storage.options import DatabaseOptions, async_url
 from livetranslate.translation.options import TranslationOptions
 
@@ -163,6 +167,8 @@ class Settings(BaseSettings):
     redis_cache_ttl: Seconds = 3600.0
 
     worker_pool_size: Count | Literal["auto"] = 4
+    worker_pool_max: Count | None = None
+    worker_max_memory_mb: Count | None = None
     max_sessions_per_worker: Count = 10
     worker_heartbeat_interval: Seconds = 30.0
     worker_claim_ttl: Seconds = 3.0
@@ -202,6 +208,28 @@ class Settings(BaseSettings):
         return LogOptions(
             session_timeout_s=self.websocket_timeout, max_sessions=self.max_concurrent_sessions
         )
+
+    def pool_options(self, number: int) -> PoolOptions:
+        """Return how this process looks after its local workers, of which so many are started.
+
+        A worker hangs that has missed two heartbeats.
+        """
+        return PoolOptions(
+            scaling=ScalingOptions(least=number, most=max(number, self.worker_pool_max or number)),
+            health=HealthOptions(
+                silent_s=2 * self.worker_heartbeat_interval,
+                max_memory_bytes=self._worker_memory,
+            ),
+        )
+
+    def admission_options(self) -> AdmissionOptions:
+        """Return when a worker that has room by number takes sessions."""
+        return AdmissionOptions(max_memory_bytes=self._worker_memory)
+
+    @property
+    def _worker_memory(self) -> int | None:
+        megabytes = self.worker_max_memory_mb
+        return megabytes and megabytes << 20
 
     def store_options(self) -> StoreOptions:
         """Return where speech models lie."""

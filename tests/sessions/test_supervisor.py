@@ -18,6 +18,7 @@ from livetranslate.sessions.supervisor import (
     WorkerState,
     WorkerSupervisor,
 )
+from livetranslate.sessions.work import EXIT_DRAINED, EXIT_REPLACE
 
 PROGRAM = """
 import json, os, signal, socket, subprocess, sys, time
@@ -35,6 +36,8 @@ hello = {"id": worker_id, "pid": os.getpid(), "sid": os.getsid(0), "mark": os.en
 line.sendall(json.dumps(hello).encode() + b"\\n")
 if mode == "short":
     sys.exit(3)
+if mode.isdigit():
+    sys.exit(int(mode))
 while True:
     signal.pause()
 """
@@ -214,3 +217,93 @@ async def test_workers_die_with_their_main_process(bench: Bench, tmp_path: Path)
     process.kill()
     await process.wait()
     assert await line.rest() == b""
+
+
+# Exits that somebody hears of, and workers that are drained by wish
+
+
+class Ears:
+    """Hears of exits, in order."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.fails = False
+
+    async def __call__(self, worker_id: str) -> None:
+        self.heard.put_nowait(worker_id)
+        if self.fails:
+            raise RuntimeError("deaf")
+
+
+QUICK = SupervisorOptions(grace_s=0.05, first_restart_s=0.001, longest_restart_s=0.002)
+
+
+async def test_each_exit_is_heard_of_before_the_worker_starts_again(bench: Bench):
+    ears = Ears()
+    going_on = asyncio.Event()
+
+    async def hear(worker_id: str) -> None:
+        await ears(worker_id)
+        await going_on.wait()
+
+    supervisor = WorkerSupervisor(bench.command, options=QUICK, on_exit=hear)
+    await supervisor.scale(1)
+    line = await bench.lines.get()
+    os.kill(line.pid, signal.SIGKILL)
+    assert await ears.heard.get() == line.worker_id
+    assert bench.lines.empty() and supervisor.workers()[0].pid is None
+    going_on.set()
+    assert (await bench.lines.get()).worker_id == line.worker_id
+    await supervisor.close()
+    assert await ears.heard.get() == line.worker_id
+
+
+async def test_one_that_fails_to_hear_ends_no_watch(bench: Bench):
+    ears = Ears()
+    ears.fails = True
+    supervisor = WorkerSupervisor(bench.command, options=QUICK, on_exit=ears)
+    await supervisor.scale(1)
+    os.kill((await bench.lines.get()).pid, signal.SIGKILL)
+    await bench.lines.get()
+    await supervisor.close()
+
+
+async def test_a_worker_drained_by_wish_is_gone(bench: Bench):
+    ears = Ears()
+    bench.mode = str(EXIT_DRAINED)
+    supervisor = WorkerSupervisor(bench.command, options=QUICK, on_exit=ears)
+    await supervisor.scale(1)
+    line = await bench.lines.get()
+    assert await ears.heard.get() == line.worker_id
+    assert supervisor.workers() == []
+    with pytest.raises(NotFound):
+        await supervisor.remove(line.worker_id)
+    await supervisor.close()
+    assert bench.lines.empty()
+
+
+async def test_one_drained_to_be_replaced_comes_again_at_once(bench: Bench):
+    bench.mode = str(EXIT_REPLACE)
+    options = SupervisorOptions(first_restart_s=1000)
+    supervisor = WorkerSupervisor(bench.command, options=options)
+    await supervisor.scale(1)
+    first = await bench.lines.get()
+    bench.mode = "plain"
+    while (second := await bench.lines.get()).pid == first.pid:
+        pass
+    assert second.worker_id == first.worker_id
+    await supervisor.close()
+
+
+async def test_a_stopped_process_is_killed_and_comes_again(
+    bench: Bench, supervisor: WorkerSupervisor
+):
+    await supervisor.scale(1)
+    first = await bench.lines.get()
+    os.kill(first.pid, signal.SIGSTOP)
+    supervisor.kill(first.worker_id)
+    assert await first.rest() == b""
+    second = await bench.lines.get()
+    assert second.worker_id == first.worker_id and second.pid != first.pid
+    with pytest.raises(NotFound):
+        supervisor.kill("nobody")

@@ -18,9 +18,18 @@ from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
 from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.domain.speech import Hypothesis
 from livetranslate.domain.transcription import Transcription
+from livetranslate.monitoring.latch import Band
 from livetranslate.sessions.desk import Desk
 from livetranslate.sessions.log.base import Claim
-from livetranslate.sessions.work import JobKind, ModelJob, TranscribeJob
+from livetranslate.sessions.pool.admission import AdmissionOptions
+from livetranslate.sessions.work import (
+    EXIT_DRAINED,
+    EXIT_REPLACE,
+    DrainJob,
+    JobKind,
+    ModelJob,
+    TranscribeJob,
+)
 from livetranslate.sessions.worker import Worker, WorkerOptions
 from support.clock import EPOCH
 from support.hosting import Listener, Stage, finals, said
@@ -301,3 +310,116 @@ async def test_a_job_that_fails_is_told_and_the_worker_goes_on(
         )
     engine.decode = hear  # type: ignore[method-assign]
     assert await submit(place, JobKind.TRANSCRIBE, job)
+
+
+# Leaving by wish, and taking no more than goes
+
+
+async def drained(place: Place, name: str, *, replace: bool) -> int:
+    """Have a worker drained by a job; return its exit code once it is gone."""
+    worker, running = place.workers.pop(name)
+    payload = msgspec.msgpack.encode(DrainJob(replace=replace))
+    await place.desk.submit(JobKind.DRAIN, payload, worker_id=name, timeout_s=30)
+    await asyncio.wait_for(running, 30)
+    return worker.exit_code
+
+
+async def test_a_drained_worker_gives_its_sessions_to_others_and_no_word_is_lost(
+    place: Place, engine: ToldEngine
+) -> None:
+    names = ["a", "b", "c"]
+    listeners = [Listener(place.stage.log, name) for name in names]
+    for name in names:
+        await place.stage.open(name)
+    place.start("w1")
+    await place.report("w1", lambda report: len(report.sessions) == 3)
+    for name in names:
+        await place.stage.feed(SPOKEN, name)
+    while len(engine.requests) < 6:  # noqa: ASYNC110 - the engine is in a thread
+        await asyncio.sleep(0.001)
+    assert await drained(place, "w1", replace=False) == EXIT_DRAINED
+    last = await place.report("w1", lambda report: report.draining)
+    assert (last.ready, last.why_not, last.sessions) == (False, "it is leaving", ())
+    assert [state.worker_id for state in await place.stage.log.sessions()] == [None] * 3
+    place.stage.models = Stage(engine).models
+    place.start("w2")
+    for name in names:
+        await place.stage.end(name)
+    for listener in listeners:
+        events = await listener.all()
+        assert said(events) == SPOKEN.text
+        assert reason(events) is EndReason.CLIENT_ENDED
+
+
+async def test_a_worker_may_be_drained_to_be_replaced(place: Place) -> None:
+    worker = place.start("w1")
+    await place.report("w1", lambda report: report.ready)
+    assert worker.exit_code == 0
+    assert await drained(place, "w1", replace=True) == EXIT_REPLACE
+
+
+async def test_while_its_sessions_are_behind_it_takes_no_more(
+    place: Place, engine: ToldEngine
+) -> None:
+    go_on = threading.Event()
+    hear = engine.decode
+
+    def decode(requests: Sequence[WindowRequest]) -> list[Hypothesis]:
+        assert go_on.wait(30)
+        return hear(requests)
+
+    engine.decode = decode  # type: ignore[method-assign]
+    admission = AdmissionOptions(lag=Band(1.0, 0.5))
+    place.start("w1", admission=admission)
+    await place.stage.open("a")
+    await place.stage.feed(SPOKEN, "a")
+    report = await place.report("w1", lambda report: report.why_not)
+    assert "behind" in report.why_not and not report.ready
+    assert report.lag_s >= 1.0 and report.sessions == ("a",)
+    # A question that was asked before may still be answered with one session.
+    for name in ("b", "c"):
+        await place.stage.open(name)
+    await place.report("w1", lambda report: "b" in report.sessions)
+    await asyncio.sleep(0.2)
+    assert (await place.stage.log.state("c")).worker_id is None
+    go_on.set()
+    report = await place.report("w1", lambda report: "c" in report.sessions)
+    assert report.ready and report.why_not is None
+
+
+async def test_it_tells_since_when_it_holds_sessions_and_what_they_cost(place: Place) -> None:
+    place.start("w1", max_sessions=3)
+    await place.stage.open("a")
+    await place.stage.feed(SPOKEN, "a")
+    report = await place.report("w1", lambda report: report.rtf is not None)
+    assert report.max_sessions == 3
+    assert report.started_at == EPOCH
+    assert 0 < report.rtf < 1 and report.load < 1
+    assert report.claim_ages_s[0] >= 1 > report.touch_ages_s[0]
+    [model] = report.models
+    assert model.busy_s > 0
+
+
+async def test_a_log_that_is_away_for_a_while_is_waited_for(place: Place) -> None:
+    class Away:
+        """Out of reach until ``back``."""
+
+        def __init__(self) -> None:
+            self.back = False
+            self.asked = asyncio.Event()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(place.stage.log, name)
+
+        async def claim(self, worker_id: str, *, wait_s: float = 0.0) -> Claim | None:
+            if self.back:
+                return await place.stage.log.claim(worker_id, wait_s=wait_s)
+            self.asked.set()
+            raise BackendUnavailable("the connection is gone")
+
+    log = Away()
+    place.start("w1", log=log, patience_s=60.0)
+    await log.asked.wait()
+    await place.stage.open()
+    log.back = True
+    await place.report("w1", lambda report: report.sessions == ("s1",))

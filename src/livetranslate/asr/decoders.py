@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from livetranslate.asr.engine import EngineStream, Samples, SpeechEngine
+from livetranslate.asr.lanes import Lanes
 from livetranslate.asr.manager import ModelLease
 from livetranslate.asr.scheduler import InferenceScheduler, Priority
 from livetranslate.asr.streaming import Step
@@ -44,16 +45,16 @@ class StreamDecoder:
     word is left out.
     """
 
-    def __init__(self, engine: SpeechEngine, streams: asyncio.Semaphore) -> None:
+    def __init__(self, engine: SpeechEngine, lanes: Lanes) -> None:
         self._engine = engine
-        self._streams = streams
+        self._lanes = lanes
         self._stream: EngineStream | None = None
         self._fed = 0
         self._committed_s = 0.0
 
     async def decode(self, step: Step, config: SessionConfig) -> Hypothesis:
         """See StepDecoder."""
-        async with self._streams:
+        async with self._lanes.lane(live=True):
             hypothesis = await asyncio.to_thread(self._advance, step)
         if step.prefix:
             self._committed_s = max(self._committed_s, step.prefix[-1].end)
@@ -81,4 +82,4 @@ def make_decoder(lease: ModelLease, priority: Priority = Priority.LIVE) -> StepD
     """Return the decoder that fits a leased model."""
     if lease.scheduler is not None:
         return WindowDecoder(lease.scheduler, priority)
-    return StreamDecoder(lease.engine, lease.streams)
+    return StreamDecoder(lease.engine, lease.lanes)

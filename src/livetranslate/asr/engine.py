@@ -82,6 +82,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
         references: Sessions and jobs that hold it.
         in_flight: Windows being decoded.
         queued: Windows waiting.
+        busy_s: Seconds that it has computed since it was loaded.
         idle_s: Seconds since it was used last.
     """
 
@@ -91,6 +92,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     queued: int
     idle_s: float
+    busy_s: float = 0.0
 
 
 class WindowRequest(msgspec.Struct, frozen=True, kw_only=True):

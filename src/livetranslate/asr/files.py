@@ -178,7 +178,7 @@ async def _decode(
 
 
 async def _stream(request: WindowRequest, lease: ModelLease) -> Hypothesis:
-    async with lease.streams:
+    async with lease.lanes.lane(live=False):
         return (await asyncio.to_thread(lease.engine.decode, [request]))[0]
 
 

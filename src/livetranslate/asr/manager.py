@@ -19,6 +19,7 @@ import structlog
 
 from livetranslate.asr.choice import Candidate, candidates
 from livetranslate.asr.engine import LoadedModel, SpeechEngine
+from livetranslate.asr.lanes import Lanes
 from livetranslate.asr.scheduler import InferenceScheduler, SchedulerOptions
 from livetranslate.domain.errors import (
     Conflict,
@@ -71,13 +72,19 @@ class ManagerOptions(msgspec.Struct, frozen=True, kw_only=True):
 class _Resident:
     """A model in memory."""
 
-    def __init__(self, engine: SpeechEngine, options: SchedulerOptions) -> None:
+    def __init__(self, engine: SpeechEngine, options: SchedulerOptions, lanes: Lanes) -> None:
         self.engine = engine
+        self.lanes = lanes
         self.scheduler = (
             None if engine.capabilities.incremental else InferenceScheduler(engine, options)
         )
         self.references = 0
         self.used_at = 0.0
+
+    @property
+    def work(self) -> InferenceScheduler | Lanes:
+        """Where its computing is counted."""
+        return self.scheduler or self.lanes
 
     def close(self) -> None:
         if self.scheduler is not None:
@@ -92,7 +99,7 @@ class ModelLease:
         candidate: Engine and model, and why they were chosen.
         engine: The loaded engine.
         scheduler: The model's scheduler, or None for an incremental engine.
-        streams: Bounds the incremental streams that compute at the same time.
+        lanes: Where an incremental engine computes.
     """
 
     def __init__(
@@ -100,12 +107,11 @@ class ModelLease:
         manager: ModelManager,
         candidate: Candidate,
         resident: _Resident,
-        streams: asyncio.Semaphore,
     ) -> None:
         self.candidate = candidate
         self.engine = resident.engine
         self.scheduler = resident.scheduler
-        self.streams = streams
+        self.lanes = resident.lanes
         self._manager = manager
         self._resident: _Resident | None = resident
 
@@ -146,7 +152,8 @@ class ModelManager:
         self._loading: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._looking: asyncio.Task[tuple[list[str], bool]] | None = None
         self._looked_at = 0.0
-        self._streams = asyncio.Semaphore(self._options.streams or os.cpu_count() or 1)
+        self._lanes = self._options.streams or os.cpu_count() or 1
+        self._free_lanes = asyncio.Semaphore(self._lanes)
 
     async def acquire(
         self, *, engine: str | None = None, model: str | None = None, language: str = "auto"
@@ -179,7 +186,7 @@ class ModelManager:
                     candidate, language, capabilities.languages
                 )
                 continue
-            return ModelLease(self, _with_failures(candidate, failures), resident, self._streams)
+            return ModelLease(self, _with_failures(candidate, failures), resident)
         raise unsupported or ModelUnavailable("; ".join(failures), field="config.model")
 
     def give_back(self, resident: _Resident) -> None:
@@ -214,6 +221,11 @@ class ModelManager:
     def loaded(self) -> list[LoadedModel]:
         """Return what is in memory."""
         return [self._status(key, resident) for key, resident in self._resident.items()]
+
+    @property
+    def live_s(self) -> float:
+        """Seconds that the models in memory have computed for live sessions."""
+        return sum(resident.work.live_s for resident in self._resident.values())
 
     async def close(self) -> None:
         """Unload everything, also what is just being loaded."""
@@ -255,7 +267,8 @@ class ModelManager:
         try:
             begin = self._clock()
             engine = await asyncio.to_thread(self._loader.load, candidate)
-            resident = _Resident(engine, self._options.scheduler)
+            lanes = Lanes(self._free_lanes, self._lanes)
+            resident = _Resident(engine, self._options.scheduler, lanes)
             resident.used_at = self._clock()
             self._resident[key] = resident
             _log.info("model loaded", model=key[1], engine=key[0], seconds=self._clock() - begin)
@@ -285,13 +298,14 @@ class ModelManager:
         _log.info("model unloaded", model=key[1], engine=key[0])
 
     def _status(self, key: tuple[str, str], resident: _Resident) -> LoadedModel:
-        scheduler = resident.scheduler
+        work = resident.work
         return LoadedModel(
             info=resident.engine.info,
             capabilities=resident.engine.capabilities,
             references=resident.references,
-            in_flight=scheduler.in_flight if scheduler else 0,
-            queued=scheduler.queued if scheduler else 0,
+            in_flight=work.in_flight,
+            queued=work.queued,
+            busy_s=work.busy_s,
             idle_s=0.0 if resident.references else self._clock() - resident.used_at,
         )
 

@@ -143,6 +143,7 @@ class InferenceScheduler:
         self._closing = False
         self._in_flight = 0
         self._busy_s = 0.0
+        self._live_s = 0.0
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -160,6 +161,11 @@ class InferenceScheduler:
     def busy_s(self) -> float:
         """Seconds that the engine has computed so far."""
         return self._busy_s
+
+    @property
+    def live_s(self) -> float:
+        """Seconds of these that live windows took."""
+        return self._live_s
 
     def submit(
         self, request: WindowRequest, priority: Priority = Priority.LIVE
@@ -219,4 +225,7 @@ class InferenceScheduler:
                 pending.future.set_result(hypothesis)
         finally:
             if len(batch) == self._in_flight:
-                self._busy_s += self._clock() - begin
+                spent_s = self._clock() - begin
+                live = sum(pending.priority is Priority.LIVE for pending in batch)
+                self._busy_s += spent_s
+                self._live_s += spent_s * live / len(batch)

@@ -21,6 +21,7 @@ from livetranslate.sessions.desk import Desk
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.memory import MemorySessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
+from livetranslate.sessions.pool.pool import WorkerPool
 from livetranslate.sessions.supervisor import WorkerSupervisor
 from livetranslate.settings import Settings
 from livetranslate.storage.database import Database
@@ -121,17 +122,25 @@ class LocalWorkers:
     def __init__(self, core: Core, number: int) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="livetranslate-"))
         self._server = LogServer(core.log, core.desk, self._folder / "log.sock")
-        self.supervisor = WorkerSupervisor(self._command, environment=_environment(core.settings))
-        self._number = number
+        self.pool = WorkerPool(
+            WorkerSupervisor(
+                self._command,
+                environment=_environment(core.settings),
+                on_exit=core.log.release_worker,
+            ),
+            core.desk.reports,
+            core.log.sessions,
+            core.settings.pool_options(number),
+        )
 
     async def start(self) -> None:
         """Open the socket and start the workers."""
         await self._server.start()
-        await self.supervisor.scale(self._number)
+        await self.pool.start()
 
     async def close(self) -> None:
         """Stop the workers and close the socket."""
-        await self.supervisor.close()
+        await self.pool.close()
         await self._server.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -157,6 +166,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "OPENAI_BASE_URL": settings.openai_base_url,
         "LOG_LEVEL": settings.log_level,
         "MAX_SESSIONS_PER_WORKER": settings.max_sessions_per_worker,
+        "WORKER_MAX_MEMORY_MB": settings.worker_max_memory_mb,
     }
     environment.update({name: str(value) for name, value in said.items() if value is not None})
     return environment

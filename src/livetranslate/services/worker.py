@@ -74,6 +74,7 @@ async def serve(settings: Settings, link_path: Path, worker_id: str) -> int:
         WorkerOptions(
             max_sessions=settings.max_sessions_per_worker,
             device=detect_devices()[0].name,
+            admission=settings.admission_options(),
         ),
         now=utc_now,
     )
@@ -87,7 +88,7 @@ async def serve(settings: Settings, link_path: Path, worker_id: str) -> int:
     finally:
         await translator.close()
         await link.close()
-    return 0
+    return worker.exit_code
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
@@ -18,6 +19,7 @@ class JobKind(str, Enum):
     TRANSCRIBE = "transcribe"
     LOAD_MODEL = "load_model"
     UNLOAD_MODEL = "unload_model"
+    DRAIN = "drain"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,24 @@ class ModelJob(msgspec.Struct, frozen=True, kw_only=True):
     model: str
 
 
+class DrainJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of DRAIN, which is for one named worker; the result is nothing.
+
+    The worker takes nothing more, gives its sessions back to be gone on with by others, and exits.
+
+    Attributes:
+        replace: Whether whoever supervises it starts another in its place.
+    """
+
+    replace: bool = False
+
+
+EXIT_DRAINED = 20
+"""Exit code of a worker that was drained by wish and is not wanted any more."""
+EXIT_REPLACE = 21
+"""Exit code of a worker that was drained by wish and is to be replaced."""
+
+
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker says of itself, every few seconds.
 
@@ -80,6 +100,17 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         default_engine: Engine that ``auto`` means here, or None if none loads.
         default_reason: Why it does or does not, and how to get a better one.
         device: Device in use, with its name.
+        max_sessions: Sessions at the same time at most; 0 if it does not say.
+        lags_s: Seconds that each session is behind real time, in the same order.
+        claim_ages_s: Seconds for which each session has been held, in the same order.
+        touch_ages_s: Seconds since each claim was last kept alive, in the same order.
+        load: Computing time that its sessions want, as a share of what there is.
+        rtf: Computing seconds for a second of audio lately; None while there was none.
+        loop_lag_s: Seconds by which the event loop was late lately.
+        draining: Whether it is leaving.
+        why_not: Why it takes no session, where it does not.
+        memory_limit_bytes: Memory that it may take, or None.
+        started_at: When it started, UTC.
     """
 
     worker_id: str
@@ -94,6 +125,22 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     default_engine: str | None
     default_reason: str
     device: str
+    max_sessions: int = 0
+    lags_s: tuple[float, ...] = ()
+    claim_ages_s: tuple[float, ...] = ()
+    touch_ages_s: tuple[float, ...] = ()
+    load: float = 0.0
+    rtf: float | None = None
+    loop_lag_s: float = 0.0
+    draining: bool = False
+    why_not: str | None = None
+    memory_limit_bytes: int | None = None
+    started_at: datetime | None = None
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds that the session furthest behind is behind real time."""
+        return max(self.lags_s, default=0.0)
 
 
 class WorkerDesk(Protocol):

@@ -10,7 +10,9 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -22,21 +24,30 @@ from livetranslate.asr.streaming import StreamingOptions
 from livetranslate.domain.errors import (
     BackendUnavailable,
     ClaimLost,
-    InternalError,
     LiveTranslateError,
     NotFound,
 )
-from livetranslate.sessions.errors import error_data
 from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.host.translating import TranslationFactory
-from livetranslate.sessions.jobs import JobRunner
+from livetranslate.sessions.jobs import JobDesk, JobRunner
 from livetranslate.sessions.log.base import Claim, SessionLog
-from livetranslate.sessions.work import Job, WorkerDesk, WorkerReport
+from livetranslate.sessions.pool.admission import AdmissionOptions
+from livetranslate.sessions.pool.patience import Patience
+from livetranslate.sessions.pool.vitals import Vitals
+from livetranslate.sessions.work import (
+    EXIT_DRAINED,
+    EXIT_REPLACE,
+    DrainJob,
+    WorkerDesk,
+    WorkerReport,
+)
 
 _log = structlog.get_logger(__name__)
 
 WAIT_S = 5.0
-"""Seconds that one question for work waits for an answer."""
+"""Seconds that one question for a session waits for an answer."""
+GOODBYE_S = 1.0
+"""Seconds that a worker that leaves has to say so."""
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +58,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_jobs: Jobs at the same time.
         report_s: Seconds between two reports.
         touch_s: Seconds between two touches of each claim.
+        patience_s: Seconds for which log and desk may be out of reach before the worker gives up.
+        admission: When it takes sessions though it has room by number.
         device: Name of the device in use, for reports.
         streaming: How sessions' audio is cut into steps.
     """
@@ -55,6 +68,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     report_s: float = 2.0
     touch_s: float = 1.0
+    patience_s: float = 0.0
+    admission: AdmissionOptions = AdmissionOptions()
     device: str = "cpu"
     streaming: StreamingOptions = StreamingOptions()
 
@@ -90,8 +105,19 @@ class Worker:
         self._translation = translation
         self._options = options
         self._now = now
-        self._jobs = JobRunner(models)
-        self._hosts: set[SessionHost] = set()
+        self._hosts: dict[SessionHost, _Held] = {}
+        self._vitals = Vitals(self._hosts, models, options.admission)
+        self._started_at = now()
+        self._exit_code = 0
+        self._patience = Patience(options.patience_s)
+        self._jobs = JobDesk(
+            worker_id,
+            desk,
+            JobRunner(models),
+            self._patience,
+            max_jobs=options.max_jobs,
+            on_drain=self._leave,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(options.max_sessions)
         self._draining = asyncio.Event()
@@ -99,16 +125,22 @@ class Worker:
         self._default_engine: str | None = None
         self._default_reason = "not tried yet"
 
+    @property
+    def exit_code(self) -> int:
+        """What the process that runs it exits with, for whoever supervises it."""
+        return self._exit_code
+
     async def run(self) -> None:
-        """Serve until ``drain`` is called; raises BackendUnavailable if the log goes away."""
+        """Serve until ``drain`` is called; raises BackendUnavailable if the log stays away."""
         await self._prepare()
         loops = [
             asyncio.create_task(loop)
             for loop in (
                 self._claim_for_ever(),
-                self._work_for_ever(),
+                self._jobs.run(),
                 self._report_for_ever(),
                 self._touch_for_ever(),
+                self._vitals.run(),
             )
         ]
         loops.append(asyncio.create_task(self._until_drained()))
@@ -121,11 +153,16 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
             await self._leave_sessions()
+            await self._say_goodbye()
             await self._models.close()
 
-    def drain(self) -> None:
+    def drain(self, exit_code: int = 0) -> None:
         """Take nothing more; sessions go to other workers from their checkpoints."""
+        self._exit_code = exit_code
         self._draining.set()
+
+    def _leave(self, wish: DrainJob) -> None:
+        self.drain(EXIT_REPLACE if wish.replace else EXIT_DRAINED)
 
     async def _until_drained(self) -> None:
         await self._draining.wait()
@@ -148,8 +185,12 @@ class Worker:
 
     async def _next_claim(self) -> Claim:
         while True:
-            claim = await self._log.claim(self._worker_id, wait_s=WAIT_S)
+            await self._vitals.admitted()
+            claim = await self._patience.ask(
+                lambda: self._log.claim(self._worker_id, wait_s=WAIT_S), None
+            )
             if claim is not None:
+                self._vitals.taken()
                 return claim
 
     async def _serve(self, claim: Claim) -> None:
@@ -161,7 +202,7 @@ class Worker:
             options=self._options.streaming,
             now=self._now,
         )
-        self._hosts.add(host)
+        self._hosts[host] = _Held()
         try:
             await host.run()
         except (ClaimLost, NotFound):
@@ -172,55 +213,40 @@ class Worker:
             _log.exception("session host failed", session_id=claim.session_id)
             await self._release(claim)
         finally:
-            self._hosts.discard(host)
+            self._hosts.pop(host, None)
+            self._vitals.gone(host)
             self._room.release()
-
-    async def _work_for_ever(self) -> None:
-        room = asyncio.Semaphore(self._options.max_jobs)
-        while True:
-            await room.acquire()
-            self._start(self._do(await self._next_job(), room))
-
-    async def _next_job(self) -> Job:
-        while True:
-            job = await self._desk.take_job(self._worker_id, wait_s=WAIT_S)
-            if job is not None:
-                return job
-
-    async def _do(self, job: Job, room: asyncio.Semaphore) -> None:
-        try:
-            await self._desk.finish_job(job.job_id, await self._jobs.run(job))
-        except LiveTranslateError as error:
-            await self._desk.fail_job(job.job_id, error_data(error))
-        except Exception:  # noqa: BLE001 - one job's fault must not end the worker
-            _log.exception("job failed", job_id=job.job_id, kind=job.kind.value)
-            fault = InternalError("the job failed; the worker's log says why")
-            await self._desk.fail_job(job.job_id, error_data(fault))
-        finally:
-            room.release()
 
     async def _report_for_ever(self) -> None:
         while True:
-            await self._desk.report(self._report())
+            await self._patience.ask(lambda: self._desk.report(self._report()), None)
             await self._models.unload_idle()
             await asyncio.sleep(self._options.report_s)
 
     async def _touch_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._options.touch_s)
-            for host in list(self._hosts):
-                try:
-                    await self._log.touch(host.claim)
-                except (ClaimLost, NotFound):
-                    _log.info("claim lost", session_id=host.session_id)
+            await asyncio.gather(*(self._touch(*one) for one in list(self._hosts.items())))
+
+    async def _touch(self, host: SessionHost, held: _Held) -> None:
+        try:
+            await self._patience.ask(lambda: self._log.touch(host.claim), None)
+            held.touched_at = monotonic()
+        except (ClaimLost, NotFound):
+            _log.info("claim lost", session_id=host.session_id)
 
     async def _leave_sessions(self) -> None:
         claims = [host.claim for host in self._hosts]
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for claim in claims:
-            await self._release(claim)
+        await asyncio.gather(*(self._release(claim) for claim in claims))
+
+    async def _say_goodbye(self) -> None:
+        """Report once more, so that all know that the worker leaves and did not fall silent."""
+        with suppress(LiveTranslateError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._desk.report(self._report())
 
     async def _release(self, claim: Claim) -> None:
         try:
@@ -234,18 +260,46 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     def _report(self) -> WorkerReport:
-        hosts = list(self._hosts)
+        hosts, now, vitals = list(self._hosts), monotonic(), self._vitals
+        held = list(self._hosts.values())
+        why_not = self._why_not()
         return WorkerReport(
             worker_id=self._worker_id,
             pid=os.getpid(),
             host=socket.gethostname(),
-            ready=len(hosts) < self._options.max_sessions and not self._draining.is_set(),
+            ready=why_not is None,
             sessions=tuple(host.session_id for host in hosts),
             buffered_s=tuple(round(host.buffered_s, 2) for host in hosts),
             models=tuple(self._models.loaded()),
-            memory_bytes=self._process.memory_full_info().pss,
+            memory_bytes=vitals.figures.memory_bytes,
             cpu_percent=self._process.cpu_percent(),
             default_engine=self._default_engine,
             default_reason=self._default_reason,
             device=self._options.device,
+            max_sessions=self._options.max_sessions,
+            lags_s=tuple(round(host.lag_s, 2) for host in hosts),
+            claim_ages_s=tuple(round(now - one.since, 2) for one in held),
+            touch_ages_s=tuple(round(now - one.touched_at, 2) for one in held),
+            load=vitals.figures.load,
+            rtf=None if vitals.rtf is None else round(vitals.rtf, 4),
+            loop_lag_s=vitals.figures.loop_lag_s,
+            draining=self._draining.is_set(),
+            why_not=why_not,
+            memory_limit_bytes=self._options.admission.max_memory_bytes,
+            started_at=self._started_at,
         )
+
+    def _why_not(self) -> str | None:
+        """Return why no session is taken now, or None if one is."""
+        if self._draining.is_set():
+            return "it is leaving"
+        if len(self._hosts) >= self._options.max_sessions:
+            return f"it holds {len(self._hosts)} sessions, which is its limit"
+        return self._vitals.why_not
+
+
+class _Held:
+    """Since when a session has been held, and when its claim was last kept alive."""
+
+    def __init__(self) -> None:
+        self.since = self.touched_at = monotonic()

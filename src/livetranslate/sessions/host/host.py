@@ -22,11 +22,12 @@ from livetranslate.asr.manager import ModelLease, ModelManager
 from livetranslate.asr.streaming import StreamingOptions, StreamingRecogniser
 from livetranslate.asr.voice import as_float
 from livetranslate.audio.levels import rms_dbfs
-from livetranslate.domain.audio import AudioChunk
+from livetranslate.domain.audio import AudioChunk, seconds
 from livetranslate.domain.errors import InternalError, LiveTranslateError, UnsupportedLanguage
 from livetranslate.domain.events import SessionEvent, TranslationResult
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
 from livetranslate.domain.speech import Segment
+from livetranslate.sessions.host.pace import Pace
 from livetranslate.sessions.host.progress import HostState, Ledger, read_state
 from livetranslate.sessions.host.tally import Tally
 from livetranslate.sessions.host.telling import Teller
@@ -92,7 +93,9 @@ class SessionHost:
         self._position = claim.checkpoint.position if claim.checkpoint else -1
         self._taken = state.taken if state else -1
         self._ledger = Ledger(self._position)
+        self._pace = Pace()
         self._heard = state.recogniser.start if state else 0
+        self._began = self._heard
         self._reported = self._position
         self._outbox: list[SessionEvent] = []
         self._writing = asyncio.Lock()
@@ -116,6 +119,16 @@ class SessionHost:
     def buffered_s(self) -> float:
         """Seconds of audio in the session's buffer."""
         return self._recogniser.buffered_s if self._recogniser else 0.0
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds that the session is behind real time."""
+        return self._pace.lag_s(monotonic())
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of audio that this host has taken in."""
+        return seconds(self._heard - self._began)
 
     async def run(self) -> None:
         """Serve the session to its end.
@@ -165,8 +178,12 @@ class SessionHost:
             )
             if not entries:
                 await self._log.touch(self._claim)
-            elif not await self._take(entries, recogniser, decoder):
+                continue
+            drained = len(entries) < READ_LIMIT
+            self._pace.read(monotonic(), _spoken_s(entries), drained=drained)
+            if not await self._take(entries, recogniser, decoder):
                 return
+            self._pace.done()
 
     async def _take(
         self, entries: Sequence[LogEntry], recogniser: StreamingRecogniser, decoder: StepDecoder
@@ -314,6 +331,12 @@ class SessionHost:
 
     def _totals(self) -> SessionStatistics:
         return self._tally.totals(self._recogniser.speech_s if self._recogniser else 0.0)
+
+
+def _spoken_s(entries: Sequence[LogEntry]) -> float:
+    """Return the seconds of audio in entries."""
+    chunks = [entry.chunk for entry in entries if isinstance(entry, AudioEntry)]
+    return sum(seconds(chunk.end - chunk.start) for chunk in chunks)
 
 
 def _unknown(language: str, known: tuple[str, ...]) -> UnsupportedLanguage:
