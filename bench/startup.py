@@ -19,7 +19,7 @@ from bench.options import BenchOptions
 from bench.recognise import CHUNK
 from bench.report import Report, interleaved, percentile, row, share_of
 from bench.running import platform
-from livetranslate.domain.events import SessionStarted
+from livetranslate.domain.events import SessionEnded, SessionStarted
 from livetranslate.domain.messages import AudioAck, EndSession, StartSession
 from livetranslate.domain.session import SessionConfig
 from livetranslate.domain.wire import encode
@@ -89,12 +89,13 @@ def run(options: BenchOptions) -> Report:
 
 
 async def _start_all(url: str, count: int) -> Starts:
-    """Open connections and sessions, all at once."""
-    done = await asyncio.gather(*(_start(url) for _ in range(count)))
+    """Open connections and sessions, all at once; they end once all have started."""
+    together = asyncio.Barrier(count)
+    done = await asyncio.gather(*(_start(url, together) for _ in range(count)))
     return Starts([1000 * started for started, _ in done], [1000 * audio for _, audio in done])
 
 
-async def _start(url: str) -> tuple[float, float]:
+async def _start(url: str, together: asyncio.Barrier) -> tuple[float, float]:
     """Return seconds from the accepted connection to the start and to safe audio."""
     async with connect(url, compression=None, proxy=None, open_timeout=WAIT_S) as socket:
         accepted = time.perf_counter()
@@ -104,7 +105,9 @@ async def _start(url: str) -> tuple[float, float]:
         await socket.send(bytes(2 * CHUNK))
         await _until(socket, AudioAck)
         safe = time.perf_counter()
+        await together.wait()
         await socket.send(encode(EndSession(session_id=name)).decode())
+        await _until(socket, SessionEnded)
     return started - accepted, safe - accepted
 
 

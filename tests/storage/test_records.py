@@ -335,7 +335,7 @@ async def test_many_writers_at_once_from_two_processes(
     assert all(row["transcript_id"] for row in await rows(database, TranslationRow))
     load = database.load()
     assert (load.running, load.waiting) == (0, 0)
-    assert load.passed >= 30
+    assert 0 < load.passed < 30  # those at the same time share transactions
 
 
 async def test_reading_and_then_writing_is_one_step_for_two_processes(

@@ -14,8 +14,9 @@ from livetranslate.domain.errors import InvalidInput, ModelUnavailable
 
 WHISPER = "faster-whisper"
 POCKETSPHINX = "pocketsphinx"
-ENGINES = (WHISPER, POCKETSPHINX)
-"""Engines by name, best first."""
+SCRIPTED = "scripted"
+ENGINES = (WHISPER, POCKETSPHINX, SCRIPTED)
+"""Engines by name, best first; the last one recognises nothing and is never taken by itself."""
 
 PREFERRED_ON_CPU = ("base", "small", "tiny", "base.en", "small.en", "tiny.en", "distil-small.en")
 """Models that keep up with live speech on a few cores, best compromise first."""
@@ -33,6 +34,12 @@ PREFERRED_ON_GPU = (
 REMEDY = (
     "`livetranslate models download base` fetches a neural model for about a hundred languages "
     "(HF_ENDPOINT names a mirror, MODEL_DIR the place for copied ones)"
+)
+
+
+MADE_UP = (
+    "asked for by the session: this engine recognises nothing, its words are made up at fixed "
+    "times, for load tests"
 )
 
 
@@ -79,6 +86,8 @@ def candidates(
     embedded = Candidate(POCKETSPHINX, "en-us", "asked for by the session")
     if engine == POCKETSPHINX:
         return [embedded]
+    if engine == SCRIPTED:
+        return [Candidate(SCRIPTED, "no-recognition", MADE_UP)]
     if model is not None:
         _check_name(model, configured)
         return [Candidate(WHISPER, model, f"the session asks for the model {model}")]

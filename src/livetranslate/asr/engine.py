@@ -35,6 +35,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         min_window_s: Shortest encoder window the model bears, in seconds; shorter audio is padded.
         max_window_s: Longest window it decodes well, in seconds.
         settle_s: Words that end within so many seconds of the end of the audio are still revised.
+        recognises: Whether words come from what is said; False for an engine of load tests.
     """
 
     incremental: bool
@@ -46,6 +47,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     min_window_s: float
     max_window_s: float
     settle_s: float = 0.0
+    recognises: bool = True
 
     def knows(self, language: str) -> bool:
         """Return whether the engine recognises a language; of ``en-GB`` it asks for ``en``.

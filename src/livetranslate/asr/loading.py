@@ -8,11 +8,12 @@ from functools import cached_property
 import msgspec
 import structlog
 
-from livetranslate.asr.choice import POCKETSPHINX, Candidate
+from livetranslate.asr.choice import POCKETSPHINX, SCRIPTED, Candidate
 from livetranslate.asr.engine import SpeechEngine
 from livetranslate.asr.models.device import Placement, placements
 from livetranslate.asr.models.store import ModelStore
 from livetranslate.asr.pocketsphinx import PocketSphinxEngine
+from livetranslate.asr.scripted import ScriptedEngine
 from livetranslate.asr.whisper.engine import WhisperEngine, WhisperOptions
 from livetranslate.domain.errors import ModelUnavailable
 
@@ -68,6 +69,8 @@ class EngineLoader:
         """
         if candidate.engine == POCKETSPHINX:
             return PocketSphinxEngine()
+        if candidate.engine == SCRIPTED:
+            return ScriptedEngine()
         files = self._store.locate(candidate.model)
         failures: list[str] = []
         for place in self._placements:

@@ -21,6 +21,7 @@ from livetranslate.asr.models.device import detect_devices
 from livetranslate.asr.models.store import ModelStore
 from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.domain.session import SessionConfig
+from livetranslate.services.garbage import set_aside
 from livetranslate.services.logs import configure_logs
 from livetranslate.sessions.host.translating import Emit, HostTranslation, SessionTranslation
 from livetranslate.sessions.link.client import WorkerLink
@@ -81,6 +82,7 @@ async def serve(settings: Settings, link_path: Path, worker_id: str) -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.drain)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
+    set_aside()
     try:
         await worker.run()
     except BackendUnavailable:

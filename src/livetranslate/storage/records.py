@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
-from sqlalchemy import ColumnElement, delete, select, update
+import msgspec
+from sqlalchemy import ColumnElement, Update, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from livetranslate.domain.errors import Conflict, NotFound
@@ -15,16 +16,30 @@ from livetranslate.domain.session import EndReason, SessionConfig, SessionStatus
 from livetranslate.storage.database import Database
 from livetranslate.storage.rows import Row, clean_or_none, session_row
 from livetranslate.storage.tables import SessionRow
-from livetranslate.storage.writer import SegmentWriter
+from livetranslate.storage.together import Together
+from livetranslate.storage.writer import SegmentWriter, write_lives
 
-MOST_ROWS = 64
-"""Rows of new sessions in one transaction."""
+MOST_SESSIONS = 64
+"""New sessions, or changes of status, in one transaction."""
+MOST_RECORDS = 16
+"""Sessions whose events are written in one transaction; a new session waits for it at most."""
 
 FINAL = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
 
 
+class _Move(msgspec.Struct, frozen=True):
+    """A change of a session's status; ``values`` are those of the row's columns."""
+
+    session_id: str
+    status: SessionStatus
+    values: dict[str, object]
+
+
 class SqlSessionRecords:
     """``SessionRecords`` on SQLite and PostgreSQL.
+
+    Writes of many sessions at about the same time share transactions, so that a hundred sessions
+    that start at once do not queue a hundred times for the one writer of SQLite.
 
     Every method raises BackendUnavailable while the database cannot be reached; the same call may
     then be made again, also when it is not known whether the first one was carried out.
@@ -35,7 +50,9 @@ class SqlSessionRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._new_rows = _NewRows(database)
+        self._new = Together(self._insert, most=MOST_SESSIONS, name="new sessions' rows")
+        self._moves = Together(self._move, most=MOST_SESSIONS, name="sessions' status")
+        self._events = Together(self._write, most=MOST_RECORDS, name="sessions' events")
 
     async def create(
         self, session_id: str, *, kind: str, config: SessionConfig, created_at: datetime
@@ -46,7 +63,7 @@ class SqlSessionRecords:
             Conflict: There is another such session already.
         """
         row = session_row(session_id, kind, config, created_at)
-        if await self._new_rows.insert(row):
+        if await self._new.add(row):
             return
         async with self._database.read() as connection:
             query = select(SessionRow.kind, SessionRow.created_at)
@@ -69,24 +86,14 @@ class SqlSessionRecords:
             NotFound: There is no such session.
             Conflict: The state cannot follow the present one.
         """
-        values: dict[str, object] = {"status": status.value}
+        values: dict[str, object] = {}
         if status is SessionStatus.ACTIVE:
             values["started_at"] = at
         if status in FINAL:
             values["ended_at"] = at
             values["end_reason"] = reason.value if reason else None
             values["error"] = clean_or_none(error)
-        move = update(SessionRow).where(_is(session_id), SessionRow.status.in_(_BEFORE[status]))
-        async with self._database.write() as connection:
-            if (await connection.execute(move.values(values))).rowcount:
-                return
-            query = select(SessionRow.status).where(_is(session_id))
-            found = (await connection.execute(query)).scalar_one_or_none()
-        if found is None:
-            raise _unknown(session_id)
-        present = SessionStatus(found)
-        if present not in FINAL:
-            present.to(status)
+        await self._moves.add(_Move(session_id, status, values))
 
     async def record(self, session_id: str, events: Sequence[SessionEvent]) -> None:
         """Write what is final in these events, in one transaction: all of it or nothing.
@@ -94,14 +101,11 @@ class SqlSessionRecords:
         Raises:
             NotFound: There is no such session (any more).
         """
-        if not any(SegmentWriter.takes(event) for event in events):
+        wanted = [event for event in events if SegmentWriter.takes(event)]
+        if not wanted:
             return
         try:
-            async with self._database.write() as connection:
-                writer = SegmentWriter(self._database, connection, session_id)
-                for event in events:
-                    await writer.write(event)
-                await writer.flush()
+            await self._events.add((session_id, wanted))
         except IntegrityError as error:
             raise _unknown(session_id) from error
 
@@ -109,6 +113,55 @@ class SqlSessionRecords:
         """Remove the session's rows, and nothing of another's; no error if there are none."""
         async with self._database.write() as connection:
             await connection.execute(delete(SessionRow).where(_is(session_id)))
+
+    async def _insert(self, rows: Sequence[Row]) -> list[bool | Exception]:
+        """Insert rows; return whose was new, of two with the same id the first."""
+        unique = {row["session_id"]: row for row in reversed(rows)}
+        statement = self._database.insert_once(SessionRow).returning(SessionRow.session_id)
+        async with self._database.write() as connection:
+            found = await connection.execute(statement, list(unique.values()))
+            new = set(found.scalars())
+        inserted: list[bool | Exception] = []
+        for row in rows:
+            inserted.append(row["session_id"] in new)
+            new.discard(row["session_id"])
+        return inserted
+
+    async def _move(self, moves: Sequence[_Move]) -> list[None | Exception]:
+        """Change the status of sessions; an error for each that is unknown or cannot follow."""
+        async with self._database.write() as connection:
+            for status, group in groupby(moves, key=lambda move: move.status):
+                some = sorted(group, key=lambda move: move.session_id)
+                values = [{_KEY: move.session_id, **move.values} for move in some]
+                await connection.execute(_MOVES[status], values)
+            query = select(SessionRow.session_id, SessionRow.status)
+            names = [move.session_id for move in moves]
+            rows = await connection.execute(query.where(SessionRow.session_id.in_(names)))
+            present = {session_id: SessionStatus(found) for session_id, found in rows}
+        return [_refusal(move, present.get(move.session_id)) for move in moves]
+
+    async def _write(
+        self, records: Sequence[tuple[str, Sequence[SessionEvent]]]
+    ) -> list[None | Exception]:
+        async with self._database.write() as connection:
+            for session_id, events in await write_lives(self._database, connection, records):
+                writer = SegmentWriter(self._database, connection, session_id)
+                for event in events:
+                    await writer.write(event)
+                await writer.flush()
+        return [None] * len(records)
+
+
+def _refusal(move: _Move, present: SessionStatus | None) -> Exception | None:
+    """Return what is wrong with a change of status, from the status after it."""
+    if present is None:
+        return _unknown(move.session_id)
+    if present not in FINAL:
+        try:
+            present.to(move.status)
+        except Conflict as error:
+            return error
+    return None
 
 
 def _may_follow(old: SessionStatus, new: SessionStatus) -> bool:
@@ -123,53 +176,20 @@ _BEFORE = {
 }
 """States that each state may follow."""
 
+_KEY = "moved_session"
 
-class _NewRows:
-    """Inserts the rows of sessions that start together in one transaction.
 
-    There is no waiting for others: what comes while a transaction is at work forms the next one.
-    """
+def _move_to(status: SessionStatus) -> Update:
+    """Return the statement that moves sessions to a status if it may follow theirs."""
+    columns = ["started_at"] if status is SessionStatus.ACTIVE else []
+    if status in FINAL:
+        columns = ["ended_at", "end_reason", "error"]
+    before = or_(False, *(SessionRow.status == old for old in _BEFORE[status]))
+    move = update(SessionRow).where(SessionRow.session_id == bindparam(_KEY), before)
+    return move.values({"status": status.value, **{name: bindparam(name) for name in columns}})
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: list[tuple[Row, asyncio.Future[bool]]] = []
-        self._work: asyncio.Task[None] | None = None
 
-    async def insert(self, row: Row) -> bool:
-        """Insert a row; False if there is one with its id already."""
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, done))
-        if self._work is None or self._work.done():
-            self._work = asyncio.create_task(self._run(), name="new sessions' rows")
-        return await done
-
-    async def _run(self) -> None:
-        while self._waiting:
-            taken, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
-            try:
-                await self._settle(taken)
-            except Exception:  # noqa: BLE001 - told to each caller, once its own row has failed
-                for one in taken:
-                    await self._settle_alone(one)
-
-    async def _settle_alone(self, one: tuple[Row, asyncio.Future[bool]]) -> None:
-        try:
-            await self._settle([one])
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller
-            if not one[1].done():
-                one[1].set_exception(error)
-
-    async def _settle(self, taken: Sequence[tuple[Row, asyncio.Future[bool]]]) -> None:
-        """Insert rows and tell whose was new; of two with the same id the first."""
-        rows = {row["session_id"]: row for row, _ in reversed(taken)}
-        statement = self._database.insert_once(SessionRow).returning(SessionRow.session_id)
-        async with self._database.write() as connection:
-            found = await connection.execute(statement, list(rows.values()))
-            new = set(found.scalars())
-        for row, done in taken:
-            if not done.done():
-                done.set_result(row["session_id"] in new)
-            new.discard(row["session_id"])
+_MOVES = {status: _move_to(status) for status in SessionStatus}
 
 
 def _is(session_id: str) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -24,6 +25,9 @@ from livetranslate.storage.tables import SessionEventRow, TranscriptRow, Transla
 
 SEGMENTS_AT_ONCE = 500
 """Segments named in one statement at most; SQLite bounds the number of parameters."""
+
+_LIFE = (SessionStarted, SessionUpdated, SessionError)
+"""Events that become one row each and touch no other."""
 
 
 class SegmentWriter:
@@ -71,7 +75,7 @@ class SegmentWriter:
                 self._life.append(life_row(event))
                 await self.flush()
                 await write_statistics(self._database, self._connection, event)
-            case SessionStarted() | SessionUpdated() | SessionError():
+            case SessionStarted() | SessionUpdated() | SessionError():  # as in _LIFE
                 self._life.append(life_row(event))
             case _:
                 pass
@@ -143,6 +147,25 @@ class SegmentWriter:
                 )
                 .values(values)
             )
+
+
+async def write_lives(
+    database: Database,
+    connection: AsyncConnection,
+    records: Sequence[tuple[str, Sequence[SessionEvent]]],
+) -> list[tuple[str, Sequence[SessionEvent]]]:
+    """Write at once what tells only of sessions' lives; return the records with more in them."""
+    rows: list[Row] = []
+    left: list[tuple[str, Sequence[SessionEvent]]] = []
+    for session_id, events in records:
+        lives = [event for event in events if isinstance(event, _LIFE)]
+        if len(lives) == len(events):
+            rows += [life_row(event) for event in lives]
+        else:
+            left.append((session_id, events))
+    if rows:
+        await connection.execute(database.insert_once(SessionEventRow), rows)
+    return left
 
 
 def _portions(names: list[str]) -> list[list[str]]:

@@ -26,6 +26,7 @@ from livetranslate.services.cli import (
     captions,
     db,
     doctor,
+    load,
     mic,
     models,
     serve,
@@ -43,6 +44,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     models,
     db,
     doctor,
+    load,
     bench,
 )
 """Modules of commands, in the order of the help."""

@@ -93,6 +93,7 @@ class CaptionClient:
 
     Attributes:
         session_id: The session's id.
+        opened_at: When the first connection was accepted, by the clock; None before.
         reconnects: Connections that had to be opened after the first one.
         buffered_s: Seconds of audio that the server had not recognised at its last word.
 
@@ -113,6 +114,7 @@ class CaptionClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session_id = session_id or new_session_id(int(time.time()), os.urandom(8))
+        self.opened_at: float | None = None
         self.reconnects = 0
         self.buffered_s = 0.0
         self._addresses = Addresses(url)
@@ -248,6 +250,8 @@ class CaptionClient:
                 proxy=None,
                 max_size=16 * 1024 * 1024,
             ) as socket:
+                if self.opened_at is None:
+                    self.opened_at = self._clock()
                 return await self._converse(socket)
         except InvalidURI as error:
             raise InvalidInput(f"{url} is no WebSocket address", field="url") from error

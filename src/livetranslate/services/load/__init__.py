@@ -1,0 +1,1 @@
+"""The load tool: many connections and live sessions against a running installation."""
