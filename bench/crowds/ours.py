@@ -74,9 +74,7 @@ def _started(claim: Claim) -> SessionStarted:
         policy=PolicyName.LOCAL_AGREEMENT,
         worker_id=WORKER,
     )
-    return SessionStarted(
-        session_id=claim.session_id, timestamp=datetime.now(UTC), config=applied
-    )
+    return SessionStarted(session_id=claim.session_id, timestamp=datetime.now(UTC), config=applied)
 
 
 def _ended(claim: Claim, entry: EndEntry) -> SessionEnded:
