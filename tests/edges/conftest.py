@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import websockets
 from edges_support import Client, ScriptedWorker
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI
 
 from livetranslate.domain.messages import Service
 from livetranslate.services.core import Core
@@ -19,9 +19,10 @@ from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
 from livetranslate.services.realtime.subscriptions import Subscriptions
-from livetranslate.services.realtime.websocket import serve_native
+from livetranslate.services.realtime.websocket import NativeSocket
 from livetranslate.services.running import backends_of
 from livetranslate.services.server import HttpServer, bind, port_of, run_servers
+from livetranslate.services.sockets import Sockets
 from livetranslate.services.whisper import create_whisper_app
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
@@ -61,12 +62,7 @@ async def serving(
     subscriptions = Subscriptions(
         {Service.CONNECTIONS: connections}, period_s=options.service_period_s
     )
-    app = FastAPI()
-
-    @app.websocket("/ws")
-    async def native(socket: WebSocket) -> None:
-        await serve_native(edge, subscriptions, socket)
-
+    app = Sockets(FastAPI(), {"/ws": NativeSocket(edge, subscriptions)})
     worker = ScriptedWorker(log)
     bound = bind("127.0.0.1", 0, "--port")
     server = HttpServer(app, bound, before_stop=edge.close)

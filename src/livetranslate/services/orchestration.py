@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 import livetranslate
@@ -30,7 +30,8 @@ from livetranslate.services.api.webapp import add_web
 from livetranslate.services.core import Core
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
-from livetranslate.services.realtime.websocket import serve_native
+from livetranslate.services.realtime.websocket import NativeSocket
+from livetranslate.services.sockets import Sockets
 from livetranslate.services.uploads import Uploads
 from livetranslate.storage.history import SessionHistory
 from livetranslate.translation.base import Translator
@@ -64,14 +65,10 @@ def create_orchestration_app(
         _sources(core, backends), period_s=core.edge.options.service_period_s
     )
 
-    @app.websocket("/ws")
-    async def native(socket: WebSocket) -> None:
-        await serve_native(core.edge, subscriptions, socket)
-
     _add_routes(app, core, backends)
     add_web(app, web)
     events = OrchestrationEvents(core.edge, subscriptions, translator, _requests(core, backends))
-    return events.server().wrap(app)
+    return Sockets(events.server().wrap(app), {"/ws": NativeSocket(core.edge, subscriptions)})
 
 
 def _add_routes(app: FastAPI, core: Core, backends: Backends) -> None:

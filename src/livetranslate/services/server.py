@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable, Generator
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from livetranslate.domain.errors import Conflict, InvalidInput
-from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
+from livetranslate.services.protocols import HttpProtocol, WebSocketProtocol
+from livetranslate.services.realtime.options import MESSAGE_LIMIT
 
 GRACE_S = 5
 """Seconds that requests under way have to finish when the server stops."""
 
-CUT_OFF_S = 1.0
-"""Seconds after which a WebSocket that was closed here, but whose peer does not read, is cut."""
+WAITING_CONNECTIONS = 65_535
+"""Connections that may wait to be accepted; the kernel has a limit of its own (somaxconn)."""
 
 
 def bind(host: str, port: int, option: str) -> socket.socket:
@@ -40,7 +40,7 @@ def bind(host: str, port: int, option: str) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
-        found.listen(2048)
+        found.listen(WAITING_CONNECTIONS)
     except OSError as error:
         found.close()
         if error.errno == errno.EADDRINUSE:
@@ -59,20 +59,6 @@ def bind(host: str, port: int, option: str) -> socket.socket:
 def port_of(bound: socket.socket) -> int:
     """Return the port a socket is bound to."""
     return int(bound.getsockname()[1])
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, with an end for peers that do not read: their buffers are given up."""
-
-    async def run_asgi(self) -> None:
-        """Serve the connection; a peer that has not gone a while after its end is cut off."""
-        await super().run_asgi()
-        if not self.disconnected:
-            self.loop.call_later(CUT_OFF_S, self._cut_off)
-
-    def _cut_off(self) -> None:
-        if not self.disconnected:
-            self.transport.abort()
 
 
 class HttpServer(uvicorn.Server):
@@ -96,14 +82,16 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=HttpProtocol,
                 ws=WebSocketProtocol,
-                ws_max_size=HARD_MESSAGE_LIMIT,
+                ws_max_size=MESSAGE_LIMIT,
                 ws_per_message_deflate=False,
                 ws_ping_interval=ping_s,
                 ws_ping_timeout=ping_s,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                backlog=WAITING_CONNECTIONS,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
             )

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, Request, Response
 
 import livetranslate
 from livetranslate.asr.engine import LoadedModel
@@ -23,9 +23,10 @@ from livetranslate.services.api.health import health, speech_now
 from livetranslate.services.api.status import models_status, status_router
 from livetranslate.services.core import Core
 from livetranslate.services.realtime.whisper_events import (
-    serve_whisper_websocket,
+    WhisperSocket,
     whisper_socketio,
 )
+from livetranslate.services.sockets import Sockets
 from livetranslate.sessions.work import JobKind, ModelJob, TranscribeJob
 
 JOB_TIMEOUT_S = 3600.0
@@ -44,11 +45,7 @@ def create_whisper_app(core: Core) -> Any:
     _add_transcription(app, core)
     app.include_router(status_router(core))
 
-    @app.websocket("/ws")
-    async def events(socket: WebSocket) -> None:
-        await serve_whisper_websocket(core.edge, socket)
-
-    return whisper_socketio(core.edge).wrap(app)
+    return Sockets(whisper_socketio(core.edge).wrap(app), {"/ws": WhisperSocket(core.edge)})
 
 
 def _add_descriptions(app: FastAPI, core: Core) -> None:

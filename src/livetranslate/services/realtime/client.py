@@ -6,7 +6,6 @@ the client's outbox, in order: replies, acknowledgements, events.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 
 import msgspec
@@ -60,6 +59,8 @@ class SessionClient:
         listeners: What it hears, by session.
     """
 
+    __slots__ = ("_acks", "_edge", "_kept_alive_at", "connection", "fed", "listeners", "outbox")
+
     def __init__(self, edge: Edge, connection: Connection, outbox: Outbox) -> None:
         self._edge = edge
         self.connection = connection
@@ -67,7 +68,8 @@ class SessionClient:
         self.fed: dict[str, Intake] = {}
         self.listeners: dict[str, Listener] = {}
         self._acks: dict[str, Acks] = {}
-        self._kept_alive_at = 0.0
+        self._kept_alive_at = float("-inf")
+        connection.listens = self.listeners.keys()
 
     def send(self, message: ConnectionMessage) -> None:
         """Put a message into the outbox."""
@@ -205,7 +207,7 @@ class SessionClient:
 
     async def activity(self) -> None:
         """Note that the client is there, so that the sessions it hears do not expire."""
-        now = asyncio.get_running_loop().time()
+        now = self.connection.active_at
         if now - self._kept_alive_at < KEEP_ALIVE_S:
             return
         self._kept_alive_at = now
@@ -267,16 +269,13 @@ class SessionClient:
         self.listeners[session_id] = self._edge.hub.listen(
             session_id, self.outbox, after=after, on_done=self._on_done
         )
-        self.connection.listens.add(session_id)
 
     def _unlisten(self, listener: Listener) -> None:
         self._edge.hub.drop(listener)
         self.listeners.pop(listener.session_id, None)
-        self.connection.listens.discard(listener.session_id)
 
     def _on_done(self, session_id: str) -> None:
         self.listeners.pop(session_id, None)
-        self.connection.listens.discard(session_id)
         if session_id in self.fed:
             self._stop_feeding(session_id)
         self._edge.intakes.drop(session_id)

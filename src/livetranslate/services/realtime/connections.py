@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
+from typing import Protocol as Interface
 
 from livetranslate.domain.errors import Overloaded
 from livetranslate.domain.session import BASE36
+
+IDLE_LOOKS = 20
+"""Looks for idle connections in the time after which one is idle: it is closed that much late."""
 
 
 class Protocol(str, Enum):
@@ -22,6 +26,18 @@ class Protocol(str, Enum):
     SOCKET_IO = "socket.io"
     WHISPER_WEBSOCKET = "whisper-websocket"
     WHISPER_SOCKET_IO = "whisper-socket.io"
+
+
+class Owner(Interface):
+    """Whoever holds a connection and can end it."""
+
+    def shut_down(self, retry_after_s: float) -> None:
+        """Send the peer away for so many seconds: this process stops."""
+        ...
+
+    def idle(self, limit_s: float) -> None:
+        """Send the peer away: nothing went over the connection for so long."""
+        ...
 
 
 class Connection:
@@ -38,44 +54,55 @@ class Connection:
         messages_in: Messages received.
         messages_out: Messages sent.
         bytes_in: Bytes received.
-        bytes_out: Characters or bytes sent.
+        bytes_out: Bytes sent.
         active_at: Loop time of the last message in either direction.
-        stop: Ends the connection from outside, with the seconds after which to come again.
+        owner: Ends it from outside.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol,
-        *,
-        address: str,
-        user_agent: str,
-        stop: Callable[[float], None],
-    ) -> None:
+    __slots__ = (
+        "_loop",
+        "active_at",
+        "address",
+        "bytes_in",
+        "bytes_out",
+        "connected_at",
+        "connection_id",
+        "feeds",
+        "listens",
+        "messages_in",
+        "messages_out",
+        "owner",
+        "protocol",
+        "user_agent",
+    )
+
+    def __init__(self, protocol: Protocol, *, address: str, user_agent: str, owner: Owner) -> None:
+        self._loop = asyncio.get_running_loop()
         self.connection_id = new_connection_id()
         self.protocol = protocol
         self.address = address
         self.user_agent = user_agent
         self.connected_at = datetime.now(UTC)
         self.feeds: str | None = None
-        self.listens: set[str] = set()
+        self.listens: Collection[str] = ()
         self.messages_in = 0
         self.messages_out = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self.active_at = asyncio.get_running_loop().time()
-        self.stop = stop
+        self.active_at = self._loop.time()
+        self.owner = owner
 
     def received(self, size: int) -> None:
         """Count a message of so many bytes from the peer."""
         self.messages_in += 1
         self.bytes_in += size
-        self.active_at = asyncio.get_running_loop().time()
+        self.active_at = self._loop.time()
 
     def sent(self, size: int) -> None:
         """Count a message of so many bytes to the peer."""
         self.messages_out += 1
         self.bytes_out += size
-        self.active_at = asyncio.get_running_loop().time()
+        self.active_at = self._loop.time()
 
     def describe(self) -> dict[str, Any]:
         """Return what ``GET /api/connections`` tells; rates are means since the connection."""
@@ -87,7 +114,7 @@ class Connection:
             "user_agent": self.user_agent,
             "connected_at": self.connected_at.isoformat(),
             "connected_s": round(age, 3),
-            "idle_s": round(asyncio.get_running_loop().time() - self.active_at, 3),
+            "idle_s": round(self._loop.time() - self.active_at, 3),
             "session_id": self.feeds,
             "listens": sorted(self.listens),
             "messages_in": self.messages_in,
@@ -102,16 +129,26 @@ class Connection:
 class Connections:
     """All connections of this process; bounded.
 
+    Args:
+        max_connections: At most.
+        idle_timeout_s: Seconds after which a connection over which nothing goes is ended; one timer
+            looks after all of them.
+        shutdown_spread_s: Peers told to come again do so spread over so many seconds.
+
     Attributes:
         peak: Most connections at one time.
         total: Connections since the start.
         closing: Whether the process is shutting down.
     """
 
-    def __init__(self, max_connections: int, *, shutdown_spread_s: float) -> None:
+    def __init__(
+        self, max_connections: int, *, idle_timeout_s: float, shutdown_spread_s: float
+    ) -> None:
         self._max = max_connections
+        self._idle_s = idle_timeout_s
         self._spread_s = shutdown_spread_s
         self._live: dict[str, Connection] = {}
+        self._look: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         self.peak = 0
@@ -133,12 +170,17 @@ class Connections:
         self._empty.clear()
         self.total += 1
         self.peak = max(self.peak, len(self._live))
+        if self._look is None:
+            self._look_later()
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection."""
         self._live.pop(connection.connection_id, None)
         if not self._live:
             self._empty.set()
+            if self._look is not None:
+                self._look.cancel()
+                self._look = None
 
     def retry_after_s(self) -> float:
         """Return a random time to come again after, so that not all come at once."""
@@ -148,7 +190,7 @@ class Connections:
         """Tell every connection to come again later."""
         self.closing = True
         for connection in list(self._live.values()):
-            connection.stop(self.retry_after_s())
+            connection.owner.shut_down(self.retry_after_s())
 
     async def drained(self, timeout_s: float) -> None:
         """Wait until all connections are gone, at most so long."""
@@ -168,6 +210,16 @@ class Connections:
             "limit": limit,
             "connections": [connection.describe() for connection in page],
         }
+
+    def _look_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._look = loop.call_later(self._idle_s / IDLE_LOOKS, self._end_idle)
+
+    def _end_idle(self) -> None:
+        since = asyncio.get_running_loop().time() - self._idle_s
+        for connection in [one for one in self._live.values() if one.active_at <= since]:
+            connection.owner.idle(self._idle_s)
+        self._look_later()
 
 
 def new_connection_id() -> str:

@@ -7,6 +7,7 @@ from livetranslate.services.realtime.connections import Connections
 from livetranslate.services.realtime.hub import Hub
 from livetranslate.services.realtime.intake import Intakes
 from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.services.realtime.outbox import Waiting
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.manager import SessionManager
 
@@ -21,6 +22,7 @@ class Edge:
         hub: Fan-out of events.
         intakes: Fed sides of the sessions.
         connections: Live connections.
+        waiting: What waits for all of them together.
         fed: Sessions that a connection of this process feeds.
     """
 
@@ -32,8 +34,11 @@ class Edge:
         self.intakes = Intakes(manager)
         self.fed: set[str] = set()
         self.connections = Connections(
-            options.max_connections, shutdown_spread_s=options.shutdown_spread_s
+            options.max_connections,
+            idle_timeout_s=options.idle_timeout_s,
+            shutdown_spread_s=options.shutdown_spread_s,
         )
+        self.waiting = Waiting()
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Hashable
 from typing import Any
 
@@ -23,7 +24,16 @@ class Frame:
         replaceable: Whether a later frame with the same key makes this one worthless.
     """
 
-    __slots__ = ("_data", "_text", "event_id", "key", "message", "replaceable")
+    __slots__ = (
+        "_body",
+        "_data",
+        "_event_packet",
+        "_packet",
+        "event_id",
+        "key",
+        "message",
+        "replaceable",
+    )
 
     def __init__(
         self,
@@ -37,7 +47,9 @@ class Frame:
         self.event_id = event_id
         self.key = key
         self.replaceable = replaceable
-        self._text: str | None = None
+        self._body: bytes | None = None
+        self._packet: bytes | None = None
+        self._event_packet: bytes | None = None
         self._data: dict[str, Any] | None = None
 
     @classmethod
@@ -52,23 +64,48 @@ class Frame:
         )
 
     @property
-    def text(self) -> str:
-        """The message as JSON."""
-        if self._text is None:
-            self._text = wire.encode(self.message).decode()
-        return self._text
+    def body(self) -> bytes:
+        """The message as JSON in UTF-8."""
+        if self._body is None:
+            self._body = wire.encode(self.message)
+        return self._body
 
     @property
-    def event_text(self) -> str:
-        """The message as JSON whose discriminator is ``event``, as the whisper service speaks."""
-        return '{"event":' + self.text.removeprefix('{"type":')
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
+    @property
+    def packet(self) -> bytes:
+        """The message as a WebSocket frame, ready for any number of connections."""
+        if self._packet is None:
+            self._packet = text_packet(self.body)
+        return self._packet
+
+    @property
+    def event_packet(self) -> bytes:
+        """The same with ``event`` for a discriminator, as the whisper service speaks."""
+        if self._event_packet is None:
+            named = b'{"event":' + self.body.removeprefix(b'{"type":')
+            self._event_packet = text_packet(named)
+        return self._event_packet
 
     @property
     def data(self) -> dict[str, Any]:
         """The message as plain dictionaries and lists, for Socket.IO; not to be changed."""
         if self._data is None:
-            self._data = msgspec.json.decode(self.text, type=dict[str, Any])
+            self._data = msgspec.json.decode(self.body, type=dict[str, Any])
         return self._data
+
+
+def text_packet(payload: bytes) -> bytes:
+    """Return an unmasked, whole text frame (RFC 6455, section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + payload
+    if size < 65536:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload
 
 
 def error_message(

@@ -27,6 +27,9 @@ RETRY_S = 0.5
 CATCH_UP_PAGE = 128
 """Events that a replay reads at once."""
 
+LISTENERS_AT_ONCE = 512
+"""Listeners that an event goes to before others may run."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -37,7 +40,10 @@ class Listener:
         session_id: The session.
         position: Newest event put into the outbox, or passed over by wish.
         done: Whether nothing more will come (the session ended, is gone, or nobody listens).
+        catching_up: Replays the log until the feed is met.
     """
+
+    __slots__ = ("_on_done", "_outbox", "catching_up", "done", "position", "session_id")
 
     def __init__(
         self,
@@ -66,6 +72,10 @@ class Listener:
     async def room(self) -> None:
         """Wait until the outbox takes more of a replay."""
         await self._outbox.room()
+
+    def caught_up(self) -> None:
+        """Note that the replay is over."""
+        self.catching_up = None
 
     def fail(self, error: LiveTranslateError) -> None:
         """Tell the connection that the session cannot be listened to any more."""
@@ -126,9 +136,9 @@ class Hub:
             The listener, to be handed to ``drop`` when the connection leaves.
         """
         listener = Listener(session_id, outbox, position=after, on_done=on_done)
-        listener.catching_up = asyncio.create_task(
-            self._catch_up(listener), name=f"catch-up {session_id}"
-        )
+        task = asyncio.create_task(self._catch_up(listener), name=f"catch-up {session_id}")
+        listener.catching_up = task
+        task.add_done_callback(lambda _: listener.caught_up())
         return listener
 
     def drop(self, listener: Listener) -> None:
@@ -183,6 +193,8 @@ class Hub:
             for event in events:
                 await listener.room()
                 listener.push(Frame.of_event(event))
+            # A peer that reads fast never makes this wait: let others run between the pages.
+            await asyncio.sleep(0)
             if events or listener.done or self._feeds.get(listener.session_id) is not feed:
                 continue
             if feed is None:
@@ -220,7 +232,9 @@ class Hub:
             for event in events:
                 frame = Frame.of_event(event)
                 feed.position = event.event_id
-                for listener in tuple(feed.listeners):
+                for number, listener in enumerate(tuple(feed.listeners), 1):
                     listener.push(frame)
+                    if number % LISTENERS_AT_ONCE == 0:
+                        await asyncio.sleep(0)
             feed.listeners = {one for one in feed.listeners if not one.done}
         self._stop(feed)

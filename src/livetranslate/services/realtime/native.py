@@ -8,7 +8,7 @@ import binascii
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import structlog
 
@@ -36,7 +36,9 @@ from livetranslate.domain.messages import (
 )
 from livetranslate.services.realtime.client import SessionClient
 from livetranslate.services.realtime.credentials import check_key
+from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.services.realtime.socket import CloseCode, Goodbye
 from livetranslate.services.realtime.subscriptions import Subscriptions
 
 _log = structlog.get_logger(__name__)
@@ -66,10 +68,18 @@ _TRANSITIONS: dict[NativeState, frozenset[NativeState]] = {
 class NativeProtocol:
     """Takes one connection's frames, in order; replies go through the client's outbox.
 
+    Args:
+        client: Its sessions.
+        subscriptions: News of services.
+        options: Limits and keys.
+        kind: What kind of sessions it opens.
+        deadline: Ends a connection that has to send credentials first; None for one that has not.
+
     Attributes:
         state: Where the connection stands.
-        opened: Set once messages of every type are taken.
     """
+
+    __slots__ = ("_client", "_deadline", "_kind", "_options", "_subscriptions", "state")
 
     def __init__(
         self,
@@ -77,30 +87,26 @@ class NativeProtocol:
         subscriptions: Subscriptions,
         options: EdgeOptions,
         *,
-        authenticated: bool,
         kind: str,
+        deadline: asyncio.TimerHandle | None = None,
     ) -> None:
         self._client = client
         self._subscriptions = subscriptions
         self._options = options
         self._kind = kind
-        self.state = NativeState.OPEN if authenticated else NativeState.AUTHENTICATING
-        self.opened = asyncio.Event()
-        if authenticated:
-            self.opened.set()
-        self._handlers: dict[type[Any], Callable[[Any], Awaitable[None]]] = {
-            Authenticate: self._authenticate,
-            StartSession: self._start,
-            JoinSession: self._join,
-            LeaveSession: self._leave,
-            AudioMessage: self._audio,
-            UpdateSession: self._update,
-            ResumeSession: self._resume,
-            EndSession: self._end,
-            Subscribe: self._subscribe,
-            Unsubscribe: self._unsubscribe,
-            Heartbeat: self._heartbeat,
-        }
+        self._deadline = deadline
+        self.state = NativeState.OPEN if deadline is None else NativeState.AUTHENTICATING
+
+    async def take(self, data: str | bytes) -> None:
+        """Take a frame; raises Goodbye when the connection must be closed for it."""
+        try:
+            if isinstance(data, str):
+                await self.text(data)
+            else:
+                await self.binary(data)
+        except Unauthorized as error:
+            raise Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)) from error
+        await self._client.activity()
 
     async def text(self, data: str) -> None:
         """Take a text frame; raises Unauthorized when the connection must be closed for it."""
@@ -111,7 +117,7 @@ class NativeProtocol:
             return
         if self.state is NativeState.AUTHENTICATING and not isinstance(message, Authenticate):
             raise Unauthorized("authenticate first", field="api_key")
-        await self._guard(self._handlers[type(message)](message), self._session_of(message))
+        await self._guard(self.HANDLERS[type(message)](self, message), self._session_of(message))
 
     async def binary(self, data: bytes) -> None:
         """Take a binary frame: the next chunk of the fed session."""
@@ -123,6 +129,7 @@ class NativeProtocol:
     async def close(self) -> None:
         """Leave every session and subscription."""
         self.state = self.state.to(NativeState.CLOSED)
+        self._cancel_deadline()
         self._subscriptions.drop(self._client.outbox)
         await self._client.close()
 
@@ -145,7 +152,12 @@ class NativeProtocol:
             return
         check_key(self._options, message.api_key)
         self.state = self.state.to(NativeState.OPEN)
-        self.opened.set()
+        self._cancel_deadline()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     async def _start(self, message: StartSession) -> None:
         self._only_feed(None)
@@ -209,3 +221,17 @@ class NativeProtocol:
         if isinstance(message, AudioMessage) and message.session_id is None:
             return self._client.connection.feeds
         return cast("str | None", getattr(message, "session_id", None))
+
+    HANDLERS: ClassVar[dict[type[Any], Callable[[NativeProtocol, Any], Awaitable[None]]]] = {
+        Authenticate: _authenticate,
+        StartSession: _start,
+        JoinSession: _join,
+        LeaveSession: _leave,
+        AudioMessage: _audio,
+        UpdateSession: _update,
+        ResumeSession: _resume,
+        EndSession: _end,
+        Subscribe: _subscribe,
+        Unsubscribe: _unsubscribe,
+        Heartbeat: _heartbeat,
+    }

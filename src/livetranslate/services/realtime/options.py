@@ -6,9 +6,8 @@ import msgspec
 
 from livetranslate.services.realtime.outbox import OutboxOptions
 
-HARD_MESSAGE_LIMIT = 8 * 1024 * 1024
-"""Bytes at which the server cuts a message off without reading it to its end. Above
-``max_message_bytes`` by so much that a client which sends a little too much is told why."""
+MESSAGE_LIMIT = 1024 * 1024
+"""Bytes of the largest message that connections may send."""
 
 
 class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +31,7 @@ class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
         origins: Accepted ``Origin`` values of browsers; ``*`` accepts all.
     """
 
-    max_message_bytes: int = 1024 * 1024
+    max_message_bytes: int = MESSAGE_LIMIT
     max_connections: int = 10_000
     idle_timeout_s: float = 1800.0
     session_timeout_s: float = 1800.0

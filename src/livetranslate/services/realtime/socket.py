@@ -1,13 +1,15 @@
-"""One accepted WebSocket, whatever protocol it speaks: its writer, its limits, its ends."""
+"""One accepted WebSocket, whatever protocol it speaks: its limits, its ways out, its ends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
 import structlog
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from livetranslate.domain.errors import (
     Forbidden,
@@ -18,11 +20,19 @@ from livetranslate.domain.errors import (
 from livetranslate.domain.messages import ErrorMessage
 from livetranslate.services.realtime.connections import Connection, Protocol
 from livetranslate.services.realtime.credentials import check_origin
+from livetranslate.services.realtime.direct import direct_socket
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.frames import Frame, error_message
 from livetranslate.services.realtime.outbox import Outbox
 
+REASON_BYTES = 120
+"""Longest reason that fits into a close frame."""
+
 _log = structlog.get_logger(__name__)
+
+
+Take = Callable[[str | bytes], Awaitable[None]]
+"""Handles one message of a peer."""
 
 
 class CloseCode(IntEnum):
@@ -37,6 +47,10 @@ class CloseCode(IntEnum):
     FORBIDDEN = 4403
     IDLE = 4408
     SLOW_READER = 4409
+
+
+class PeerGone(Exception):
+    """The peer closed the connection, or was lost."""
 
 
 class Goodbye(Exception):
@@ -54,171 +68,223 @@ class Goodbye(Exception):
 
 
 class Wire:
-    """One accepted WebSocket: a writer that drains the outbox, and the ways it can end.
+    """One accepted WebSocket; lives in one task, which reads.
+
+    What goes out is written by whoever has it to tell, straight to the transport; it waits in the
+    outbox only while the peer lags behind.
 
     Attributes:
         connection: Its entry among the connections.
         outbox: What goes out.
     """
 
+    __slots__ = (
+        "_direct",
+        "_edge",
+        "_event_names",
+        "_goodbye",
+        "_reader",
+        "_receive",
+        "_send",
+        "connection",
+        "outbox",
+    )
+
     def __init__(
-        self, edge: Edge, socket: WebSocket, protocol: Protocol, *, event_names: bool = False
+        self, edge: Edge, scope: Scope, receive: Receive, send: Send, protocol: Protocol
     ) -> None:
+        headers = Headers(scope=scope)
         self._edge = edge
-        self._socket = socket
-        self._event_names = event_names
-        self._end: asyncio.Future[Goodbye] = asyncio.get_running_loop().create_future()
-        self.outbox = Outbox(edge.options.outbox, self._on_overflow)
+        self._receive = receive
+        self._send = send
+        self._event_names = protocol is Protocol.WHISPER_WEBSOCKET
+        self._goodbye: Goodbye | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._direct = direct_socket(scope)
+        self.outbox = Outbox(edge.options.outbox, self._on_overflow, total=edge.waiting)
         self.connection = Connection(
             protocol,
-            address=socket.client.host if socket.client else "",
-            user_agent=socket.headers.get("user-agent", ""),
-            stop=self._on_stop,
+            address=(scope.get("client") or ("", 0))[0],
+            user_agent=headers.get("user-agent", ""),
+            owner=self,
         )
 
+    async def accept(self) -> None:
+        """Take the handshake; from here on everything put into the outbox goes out."""
+        await _accept(self._receive, self._send)
+        self._direct.on_writable = self.outbox.send_on
+        self._direct.last_words = self._too_large
+        self.outbox.send_now = self._send_now
+
     def end(self, goodbye: Goodbye) -> None:
-        """Ask for the connection's end; the first asking counts."""
-        if not self._end.done():
-            self._end.set_result(goodbye)
+        """End the connection, whatever it waits for; the first asking counts."""
+        if self._goodbye is not None:
+            return
+        self._goodbye = goodbye
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            self._reader.cancel()
 
-    async def receive(self) -> str | bytes:
-        """Return the next message; raises Goodbye for one that is too large, WebSocketDisconnect.
+    async def run(self, take: Take) -> None:
+        """Read until an end is asked for or the peer is gone; then close.
 
-        What is not received is not read from the network: a caller that waits holds the peer back.
+        Args:
+            take: Handles one message. While it does the next one is not read from the network, so
+                that one who waits holds the peer back. May raise Goodbye.
         """
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
+        try:
+            goodbye = await self._until_end(take)
+            if goodbye is not None:
+                await self._close(goodbye)
+        finally:
+            self.outbox.close()
+
+    async def _until_end(self, take: Take) -> Goodbye | None:
+        """Read; return how to say goodbye, or None if the peer is gone."""
+        try:
+            await self._read(take)
+        except Goodbye as goodbye:
+            return self._goodbye or goodbye
+        except (PeerGone, OSError):
+            return None
+        except Exception:  # noqa: BLE001 - the peer is told of a fault of ours
+            _log.exception("connection_failed")
+            message = ErrorMessage(code="internal_error", message="server fault", fatal=True)
+            return Goodbye(CloseCode.INTERNAL, message)
+        finally:
+            self._reader = None
+        return self._goodbye
+
+    async def _read(self, take: Take) -> None:
+        """Handle message after message until an end is asked for."""
+        reader = asyncio.current_task()
+        assert reader is not None  # noqa: S101 - a coroutine of a server runs in a task
+        self._reader = reader
+        try:
+            while self._goodbye is None:
+                await take(await self._next())
+        except asyncio.CancelledError:
+            if self._goodbye is None or reader.uncancel() > 0:
+                raise
+
+    async def _next(self) -> str | bytes:
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            raise PeerGone
         text: str | None = message.get("text")
         data: str | bytes = text if text is not None else message["bytes"]
         size = len(data)
-        limit = self._edge.options.max_message_bytes
-        if text is not None and limit // 4 < size <= limit:
-            size = len(text.encode())
         self.connection.received(size)
-        if size > limit:
-            error = MessageTooLarge(f"a message of {size} bytes exceeds the limit of {limit}")
-            raise Goodbye(CloseCode.TOO_LARGE, error_message(error, fatal=True))
         return data
 
-    async def run(self, *parts: asyncio.Task[None]) -> None:
-        """Write and let the parts work until one ends or an end is asked for; then close."""
-        writer = asyncio.create_task(self._write())
-        idle = asyncio.create_task(self._watch_idle())
-        tasks = {writer, idle, *parts}
-        await asyncio.wait({*tasks, self._end}, return_when=asyncio.FIRST_COMPLETED)
-        goodbye = self._goodbye([task for task in tasks if task.done()])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._close(goodbye)
+    def _send_now(self, frame: Frame) -> bool:
+        packet = frame.event_packet if self._event_names else frame.packet
+        if not self._direct.write(packet):
+            return False
+        self.connection.sent(len(packet))
+        return True
 
-    def _goodbye(self, done: list[asyncio.Task[None]]) -> Goodbye | None:
-        """Return how to say goodbye, or None if the peer is gone."""
-        if self._end.done():
-            return self._end.result()
-        for task in done:
-            error = task.exception()
-            if isinstance(error, Goodbye):
-                return error
-            if error is not None and not isinstance(error, WebSocketDisconnect | OSError):
-                _log.error("connection_failed", exc_info=error)
-                message = ErrorMessage(code="internal_error", message="server fault", fatal=True)
-                return Goodbye(CloseCode.INTERNAL, message)
-        return None
-
-    async def _close(self, goodbye: Goodbye | None) -> None:
-        if goodbye is None or self._socket.client_state is not WebSocketState.CONNECTED:
-            return
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
+    async def _close(self, goodbye: Goodbye) -> None:
+        """Say what is still to be said, as far as the peer takes it in time."""
+        overflowed, self.outbox.send_now = self.outbox.overflowed, None
+        last = Frame(goodbye.message)
+        with contextlib.suppress(TimeoutError, RuntimeError, OSError):
             async with asyncio.timeout(self._edge.options.close_s):
-                if not self.outbox.overflowed:
-                    while (frame := self.outbox.get_nowait()) is not None:
-                        await self._socket.send_text(self._text(frame))
-                await self._socket.send_text(self._text(Frame(goodbye.message)))
-                await self._socket.close(goodbye.code, goodbye.message.message[:100])
+                while not overflowed and (frame := self.outbox.get_nowait()) is not None:
+                    await self._direct.until_writable()
+                    self._send_now(frame)
+                await self._direct.until_writable()
+                self._send_now(last)
+                reason = goodbye.message.message.encode()[:REASON_BYTES].decode(errors="ignore")
+                await self._send(
+                    {"type": "websocket.close", "code": goodbye.code, "reason": reason}
+                )
 
-    async def _write(self) -> None:
-        while True:
-            frame = await self.outbox.get()
-            await self._socket.send_text(self._text(frame))
-            self.connection.sent(len(frame.text))
+    def idle(self, limit_s: float) -> None:
+        """End the connection: nothing went over it for so long."""
+        self.end(Goodbye(CloseCode.IDLE, idle_too_long(limit_s)))
 
-    def _text(self, frame: Frame) -> str:
-        return frame.event_text if self._event_names else frame.text
-
-    async def _watch_idle(self) -> None:
-        limit = self._edge.options.idle_timeout_s
-        loop = asyncio.get_running_loop()
-        while True:
-            rest = self.connection.active_at + limit - loop.time()
-            if rest <= 0:
-                break
-            await asyncio.sleep(rest)
-        message = f"nothing went over this connection for {limit:g} s; send heartbeats"
-        raise Goodbye(
-            CloseCode.IDLE, ErrorMessage(code="idle_timeout", message=message, fatal=True)
-        )
+    def shut_down(self, retry_after_s: float) -> None:
+        """End the connection: this process stops."""
+        self.end(Goodbye(CloseCode.RESTART, shutting_down(retry_after_s)))
 
     def _on_overflow(self) -> None:
-        message = "this connection reads too slowly; come back with last_event_id"
-        self.end(
-            Goodbye(
-                CloseCode.SLOW_READER, ErrorMessage(code="slow_reader", message=message, fatal=True)
-            )
-        )
+        self.end(Goodbye(CloseCode.SLOW_READER, slow_reader()))
 
-    def _on_stop(self, retry_after_s: float) -> None:
-        message = "this server is shutting down; come back and resume"
-        self.end(
-            Goodbye(
-                CloseCode.RESTART,
-                ErrorMessage(
-                    code="shutting_down", message=message, fatal=True, retry_after_s=retry_after_s
-                ),
-            )
-        )
+    def _too_large(self) -> bytes:
+        limit = self._edge.options.max_message_bytes
+        error = MessageTooLarge(f"a message exceeds the limit of {limit} bytes")
+        frame = Frame(error_message(error, fatal=True))
+        return frame.event_packet if self._event_names else frame.packet
 
 
-async def refuse(
-    socket: WebSocket, code: CloseCode, error: LiveTranslateError, *, event_names: bool
-) -> None:
-    """Accept a WebSocket only to say why it cannot stay."""
-    await socket.accept()
-    frame = Frame(error_message(error, fatal=True))
-    await socket.send_text(frame.event_text if event_names else frame.text)
-    await socket.close(code, error.message[:100])
+def idle_too_long(limit_s: float) -> ErrorMessage:
+    """Return what a peer is told over whose connection nothing went."""
+    message = f"nothing went over this connection for {limit_s:g} s; send heartbeats"
+    return ErrorMessage(code="idle_timeout", message=message, fatal=True)
+
+
+def slow_reader() -> ErrorMessage:
+    """Return what a peer is told that reads too slowly."""
+    message = "this connection reads too slowly; come back with last_event_id"
+    return ErrorMessage(code="slow_reader", message=message, fatal=True)
+
+
+def shutting_down(retry_after_s: float) -> ErrorMessage:
+    """Return what peers are told when this process stops."""
+    message = "this server is shutting down; come back and resume"
+    return ErrorMessage(
+        code="shutting_down", message=message, fatal=True, retry_after_s=retry_after_s
+    )
+
+
+async def _accept(receive: Receive, send: Send) -> None:
+    message = await receive()
+    if message["type"] != "websocket.connect":
+        raise PeerGone
+    await send({"type": "websocket.accept"})
 
 
 async def admit(
-    edge: Edge, socket: WebSocket, protocol: Protocol, *, event_names: bool = False
+    edge: Edge, scope: Scope, receive: Receive, send: Send, protocol: Protocol
 ) -> Wire | None:
     """Check origin and room and accept; returns None if the connection was refused.
 
     Args:
         edge: Limits and the connections.
-        socket: Not accepted yet.
-        protocol: How the connection is called.
-        event_names: Whether messages are told by ``event`` instead of ``type``.
+        scope: Of a WebSocket that is not accepted yet.
+        receive: Of the same.
+        send: Of the same.
+        protocol: How it speaks.
     """
+    wire = Wire(edge, scope, receive, send, protocol)
+    refusal: Goodbye | None = None
     try:
-        check_origin(edge.options, socket.headers)
+        check_origin(edge.options, Headers(scope=scope))
         if edge.connections.closing:
             later = edge.connections.retry_after_s()
             raise Overloaded("this server is shutting down", retry_after_s=later)
-        wire = Wire(edge, socket, protocol, event_names=event_names)
         edge.connections.add(wire.connection)
-    except Forbidden as error:
-        await refuse(socket, CloseCode.FORBIDDEN, error, event_names=event_names)
-        return None
-    except Overloaded as error:
-        closing = edge.connections.closing
-        code = CloseCode.RESTART if closing else CloseCode.TRY_LATER
-        await refuse(socket, code, error, event_names=event_names)
-        return None
+    except LiveTranslateError as error:
+        refusal = Goodbye(_refusal(edge, error), error_message(error, fatal=True))
+        wire.end(refusal)
     try:
-        await socket.accept()
-    except BaseException:
+        await wire.accept()
+    except BaseException as error:
         edge.connections.remove(wire.connection)
+        if isinstance(error, PeerGone | OSError):
+            return None
         raise
-    return wire
+    if refusal is None:
+        return wire
+    await wire.run(_nothing)
+    return None
+
+
+async def _nothing(data: str | bytes) -> None:
+    del data
+
+
+def _refusal(edge: Edge, error: LiveTranslateError) -> CloseCode:
+    if isinstance(error, Forbidden):
+        return CloseCode.FORBIDDEN
+    return CloseCode.RESTART if edge.connections.closing else CloseCode.TRY_LATER

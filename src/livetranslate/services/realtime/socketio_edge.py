@@ -13,6 +13,7 @@ from socketio.exceptions import (  # pyright: ignore[reportMissingTypeStubs] - i
     ConnectionRefusedError as Refused,
 )
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from livetranslate.domain.errors import (
     Forbidden,
@@ -28,8 +29,9 @@ from livetranslate.services.realtime.credentials import check_key, check_origin,
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
-from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
+from livetranslate.services.realtime.options import MESSAGE_LIMIT
 from livetranslate.services.realtime.outbox import Outbox
+from livetranslate.services.realtime.socket import idle_too_long, shutting_down, slow_reader
 
 QUEUED_PACKETS = 64
 """Packets that Socket.IO may hold for a client before nothing more is taken from its outbox."""
@@ -51,19 +53,44 @@ class SocketIoClient:
         outbox: What goes out.
         loose: What it may do with sessions.
         writer: Drains the outbox.
+        leaving: Whether it is being sent away.
     """
 
-    def __init__(self, edge: Edge, sid: str, connection: Connection, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        sid: str,
+        protocol: Protocol,
+        scope: Scope,
+        send_away: Callable[[str, ErrorMessage], None],
+    ) -> None:
+        self._send_away = send_away
         self.sid = sid
-        self.connection = connection
-        self.outbox = outbox
+        self.outbox = Outbox(
+            edge.options.outbox, lambda: send_away(sid, slow_reader()), total=edge.waiting
+        )
+        self.connection = Connection(
+            protocol,
+            address=(scope.get("client") or ("", 0))[0],
+            user_agent=Headers(scope=scope).get("user-agent", ""),
+            owner=self,
+        )
         self.loose = LooseClient(
-            SessionClient(edge, connection, outbox),
+            SessionClient(edge, self.connection, self.outbox),
             edge.log,
-            kind="browser" if connection.user_agent.startswith("Mozilla") else "api",
+            kind="browser" if self.connection.user_agent.startswith("Mozilla") else "api",
             max_audio_bytes=edge.options.max_message_bytes,
         )
         self.writer: asyncio.Task[None] | None = None
+        self.leaving = False
+
+    def shut_down(self, retry_after_s: float) -> None:
+        """Send the client away: this process stops."""
+        self._send_away(self.sid, shutting_down(retry_after_s))
+
+    def idle(self, limit_s: float) -> None:
+        """Send the client away: nothing went over the connection for so long."""
+        self._send_away(self.sid, idle_too_long(limit_s))
 
 
 class SocketIoEdge:
@@ -100,7 +127,7 @@ class SocketIoEdge:
             async_mode="asgi",
             async_handlers=False,
             cors_allowed_origins=self._allows,
-            max_http_buffer_size=HARD_MESSAGE_LIMIT,
+            max_http_buffer_size=MESSAGE_LIMIT,
         )
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
@@ -128,21 +155,14 @@ class SocketIoEdge:
         key = header_key(headers)
         if key is None and isinstance(auth, dict):
             key = cast("dict[str, Any]", auth).get("api_key")
-        outbox = Outbox(self._edge.options.outbox, lambda: self._end(sid, _too_slow()))
-        connection = Connection(
-            self._protocol,
-            address=(scope.get("client") or ("", 0))[0],
-            user_agent=headers.get("user-agent", ""),
-            stop=lambda later: self._end(sid, _shutting_down(later)),
-        )
+        client = SocketIoClient(self._edge, sid, self._protocol, scope, self._end)
         try:
             check_key(self._edge.options, key)
             if self._edge.connections.closing:
                 raise Overloaded("this server is shutting down")
-            self._edge.connections.add(connection)
+            self._edge.connections.add(client.connection)
         except LiveTranslateError as error:
             raise Refused(error.message, {"code": error.code}) from error
-        client = SocketIoClient(self._edge, sid, connection, outbox)
         self._clients[sid] = client
         client.writer = asyncio.create_task(self._write(client))
         if self._on_connect is not None:
@@ -159,6 +179,7 @@ class SocketIoEdge:
         if self._on_leave is not None:
             self._on_leave(client)
         await client.loose.client.close()
+        client.outbox.close()
 
     def _taking(self, event: str, handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
         async def take(sid: str, data: Any = None) -> dict[str, Any]:
@@ -194,10 +215,14 @@ class SocketIoEdge:
             data = dict(frame.data)
             name = data.pop("type")
             await self.server.emit(name, data, to=client.sid)
-            client.connection.sent(len(frame.text))
+            client.connection.sent(frame.size)
 
     def _end(self, sid: str, message: ErrorMessage) -> None:
-        """Send a client away with a word."""
+        """Send a client away with a word, once."""
+        client = self._clients.get(sid)
+        if client is None or client.leaving:
+            return
+        client.leaving = True
         task = asyncio.create_task(self._send_away(sid, message))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -225,17 +250,3 @@ def _size(data: Any) -> int:
         return 0
     audio = cast("dict[str, Any]", data).get("audio_data")
     return len(audio) if isinstance(audio, bytes | str) else 0
-
-
-def _too_slow() -> ErrorMessage:
-    message = "this connection reads too slowly; join again with last_event_id"
-    return ErrorMessage(code="slow_reader", message=message, fatal=True)
-
-
-def _shutting_down(retry_after_s: float) -> ErrorMessage:
-    return ErrorMessage(
-        code="shutting_down",
-        message="this server is shutting down; come back and resume",
-        fatal=True,
-        retry_after_s=retry_after_s,
-    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.websockets import WebSocket
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 import livetranslate
 from livetranslate.domain.errors import Unauthorized
@@ -19,66 +20,48 @@ from livetranslate.services.realtime.socket import CloseCode, Goodbye, Wire, adm
 from livetranslate.services.realtime.subscriptions import Subscriptions
 
 
-async def serve_native(edge: Edge, subscriptions: Subscriptions, socket: WebSocket) -> None:
-    """Serve one connection of the native protocol until it ends."""
-    wire = await admit(edge, socket, Protocol.WEBSOCKET)
-    if wire is None:
-        return
-    key = header_key(socket.headers)
-    try:
-        if key is not None:
-            check_key(edge.options, key)
-    except Unauthorized as error:
-        wire.end(Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)))
-    client = SessionClient(edge, wire.connection, wire.outbox)
-    native = NativeProtocol(
-        client,
-        subscriptions,
-        edge.options,
-        authenticated=key is not None or not edge.options.api_keys,
-        kind="browser" if "origin" in socket.headers else "api",
-    )
-    client.send(
-        Connected(
-            connection_id=wire.connection.connection_id,
-            server_version=livetranslate.__version__,
-            limits=edge.limits,
-        )
-    )
-    try:
-        await wire.run(
-            asyncio.create_task(_read(wire, native, client)),
-            *_deadline(edge.options.authenticate_s, native),
-        )
-    finally:
-        edge.connections.remove(wire.connection)
-        await native.close()
+class NativeSocket:
+    """The ASGI application of ``/ws``: serves each connection until it ends."""
 
+    def __init__(self, edge: Edge, subscriptions: Subscriptions) -> None:
+        self._edge = edge
+        self._subscriptions = subscriptions
 
-def _deadline(authenticate_s: float, native: NativeProtocol) -> list[asyncio.Task[None]]:
-    if native.opened.is_set():
-        return []
-    return [asyncio.create_task(_await_credentials(authenticate_s, native))]
-
-
-async def _await_credentials(authenticate_s: float, native: NativeProtocol) -> None:
-    try:
-        async with asyncio.timeout(authenticate_s):
-            await native.opened.wait()
-    except TimeoutError:
-        error = Unauthorized("no credentials came in time", field="api_key")
-        raise Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)) from None
-    await asyncio.Event().wait()
-
-
-async def _read(wire: Wire, native: NativeProtocol, client: SessionClient) -> None:
-    while True:
-        data = await wire.receive()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        wire = await admit(self._edge, scope, receive, send, Protocol.WEBSOCKET)
+        if wire is None:
+            return
+        native = self._native(wire, Headers(scope=scope))
         try:
-            if isinstance(data, str):
-                await native.text(data)
-            else:
-                await native.binary(data)
+            await wire.run(native.take)
+        finally:
+            self._edge.connections.remove(wire.connection)
+            await native.close()
+
+    def _native(self, wire: Wire, headers: Headers) -> NativeProtocol:
+        """Greet a connection and see what it may do."""
+        options = self._edge.options
+        key = header_key(headers)
+        try:
+            if key is not None:
+                check_key(options, key)
         except Unauthorized as error:
-            raise Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)) from error
-        await client.activity()
+            wire.end(Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)))
+        client = SessionClient(self._edge, wire.connection, wire.outbox)
+        client.send(
+            Connected(
+                connection_id=wire.connection.connection_id,
+                server_version=livetranslate.__version__,
+                limits=self._edge.limits,
+            )
+        )
+        authenticated = key is not None or not options.api_keys
+        deadline: asyncio.TimerHandle | None = None
+        if not authenticated:
+            error = Unauthorized("no credentials came in time", field="api_key")
+            late = Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True))
+            loop = asyncio.get_running_loop()
+            deadline = loop.call_later(options.authenticate_s, wire.end, late)
+        kind = "browser" if "origin" in headers else "api"
+        return NativeProtocol(client, self._subscriptions, options, kind=kind, deadline=deadline)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
 import structlog
-from starlette.websockets import WebSocket
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from livetranslate.domain.errors import (
     InternalError,
@@ -22,7 +22,7 @@ from livetranslate.services.realtime.credentials import check_key, header_key
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
-from livetranslate.services.realtime.socket import CloseCode, Goodbye, Wire, admit
+from livetranslate.services.realtime.socket import CloseCode, Goodbye, admit
 from livetranslate.services.realtime.socketio_edge import SocketIoClient, SocketIoEdge
 
 Action = Callable[[LooseClient, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -84,41 +84,45 @@ def whisper_socketio(edge: Edge) -> SocketIoEdge:
     return SocketIoEdge(edge, Protocol.WHISPER_SOCKET_IO, handlers)
 
 
-async def serve_whisper_websocket(edge: Edge, socket: WebSocket) -> None:
-    """Serve one plain WebSocket of port 5001 until it ends."""
-    wire = await admit(edge, socket, Protocol.WHISPER_WEBSOCKET, event_names=True)
-    if wire is None:
-        return
-    client = SessionClient(edge, wire.connection, wire.outbox)
-    loose = LooseClient(
-        client, edge.log, kind="api", max_audio_bytes=edge.options.max_message_bytes
-    )
-    try:
-        check_key(edge.options, header_key(socket.headers))
-    except Unauthorized as error:
-        wire.end(Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)))
-    try:
-        await wire.run(asyncio.create_task(_read(wire, loose)))
-    finally:
-        edge.connections.remove(wire.connection)
-        await client.close()
+class WhisperSocket:
+    """The ASGI application of port 5001's ``/ws``: serves each connection until it ends."""
 
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
 
-async def _read(wire: Wire, loose: LooseClient) -> None:
-    while True:
-        data = await wire.receive()
-        session_id: str | None = None
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        edge = self._edge
+        wire = await admit(edge, scope, receive, send, Protocol.WHISPER_WEBSOCKET)
+        if wire is None:
+            return
+        client = SessionClient(edge, wire.connection, wire.outbox)
+        limit = edge.options.max_message_bytes
+        loose = LooseClient(client, edge.log, kind="api", max_audio_bytes=limit)
         try:
-            message = _parse(data)
-            session_id = loose.session_id(message)
-            await _action(message)(loose, message)
-        except LiveTranslateError as error:
-            loose.client.send_error(error, session_id=session_id)
-        except Exception:  # noqa: BLE001 - a fault of ours must not end the connection
-            _log.exception("message_failed", session_id=session_id)
-            failed = InternalError("this message failed on the server; the others go on")
-            loose.client.send_error(failed, session_id=session_id)
-        await loose.client.activity()
+            check_key(edge.options, header_key(Headers(scope=scope)))
+        except Unauthorized as error:
+            wire.end(Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)))
+        try:
+            await wire.run(lambda data: _take(loose, data))
+        finally:
+            edge.connections.remove(wire.connection)
+            await client.close()
+
+
+async def _take(loose: LooseClient, data: str | bytes) -> None:
+    session_id: str | None = None
+    try:
+        message = _parse(data)
+        session_id = loose.session_id(message)
+        await _action(message)(loose, message)
+    except LiveTranslateError as error:
+        loose.client.send_error(error, session_id=session_id)
+    except Exception:  # noqa: BLE001 - a fault of ours must not end the connection
+        _log.exception("message_failed", session_id=session_id)
+        failed = InternalError("this message failed on the server; the others go on")
+        loose.client.send_error(failed, session_id=session_id)
+    await loose.client.activity()
 
 
 def _action(message: dict[str, Any]) -> Action:

@@ -1,0 +1,1 @@
+"""Crowds of cheap WebSocket clients, and the servers they measure, each a process of its own."""
