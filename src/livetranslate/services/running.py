@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import structlog
 import uvloop
 
-from livetranslate.services.api.backends import Backends
 from livetranslate.services.api.webapp import find_web
 from livetranslate.services.core import Core, LocalWorkers, worker_count
 from livetranslate.services.forwarder import Forwarder
+from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.server import HttpServer, run_servers, stop_on_signals
 from livetranslate.services.translation.app import create_translation_app
@@ -37,22 +37,6 @@ class Closable(Protocol):
     async def close(self) -> None:
         """Let go of everything."""
         ...
-
-
-def backends_of(settings: Settings) -> Backends:
-    """Return the services behind orchestration as the settings name them."""
-    return Backends(
-        {
-            "whisper": settings.whisper_service_url,
-            "translation": settings.translation_service_url,
-        },
-        {
-            "whisper": settings.whisper_health_endpoint,
-            "translation": settings.translation_health_endpoint,
-        },
-        timeout_s=settings.gateway_timeout,
-        api_key=settings.api_keys[0].get_secret_value() if settings.api_keys else None,
-    )
 
 
 def remote_translator(settings: Settings) -> RemoteTranslator:
@@ -77,11 +61,11 @@ async def run_up(
     """
     core = Core(settings, keeps_records=True)
     translator = LocalTranslator(settings.translation_options())
-    backends = backends_of(settings)
+    gateway = gateway_of(settings)
     web = find_web()
     servers = [
         _server(
-            create_orchestration_app(core, backends, translator, web=web),
+            create_orchestration_app(core, gateway, translator, web=web),
             sockets["orchestration"],
             settings,
             before_stop=core.edge.close,
@@ -94,7 +78,7 @@ async def run_up(
         ),
     ]
     # Sessions end before the workers, which still write their last words.
-    async with _open(backends, translator), _workers(core), _sessions(core):
+    async with _open(translator), gateway.running(), _workers(core), _sessions(core):
         await _serve(servers, stop, on_ready, core)
 
 
@@ -103,20 +87,15 @@ async def run_orchestration(
 ) -> None:
     """Run orchestration alone: recognition and translation are behind their ports."""
     core = Core(settings, keeps_records=True)
-    backends = backends_of(settings)
+    gateway = gateway_of(settings)
     translator = remote_translator(settings)
     keys = core.edge.options.api_keys
-    forwarder = Forwarder(
-        core.log,
-        core.desk,
-        settings.whisper_service_url[0].partition(";")[0],
-        backends,
-        api_key=keys[0] if keys else None,
-    )
-    app = create_orchestration_app(core, backends, translator, web=find_web())
+    forwarder = Forwarder(core.log, core.desk, gateway, api_key=keys[0] if keys else None)
+    app = create_orchestration_app(core, gateway, translator, web=find_web())
     server = _server(app, bound, settings, before_stop=core.edge.close)
     async with (
-        _open(backends, translator),
+        _open(translator),
+        gateway.running(),
         _in_background(forwarder.run()),
         _sessions(core),
     ):

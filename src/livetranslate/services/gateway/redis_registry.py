@@ -6,14 +6,13 @@ id without its key is taken out of the set by whoever reads it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, WatchError
 
 from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.services.gateway.instances import Instance
@@ -93,7 +92,8 @@ class RedisRegistry:
             for one, there in zip(ids, present, strict=True):
                 if not there:
                     pipe.srem(IDS, one)
-            await pipe.execute(raise_on_error=False)
+            with suppress(WatchError):
+                await pipe.execute()
 
 
 def _key(instance_id: str) -> str:
@@ -105,7 +105,7 @@ async def _telling() -> AsyncGenerator[None]:
     """Tell Redis' errors as one of ours."""
     try:
         yield
-    except (RedisError, OSError, asyncio.TimeoutError) as error:
+    except (TimeoutError, RedisError, OSError) as error:
         raise BackendUnavailable(
             f"the registry of services is not reachable: {error}", retry_after_s=2.0
         ) from error
