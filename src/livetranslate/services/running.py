@@ -16,9 +16,10 @@ import uvloop
 from livetranslate.services.api.webapp import find_web
 from livetranslate.services.core import Core, LocalWorkers, worker_count
 from livetranslate.services.forwarder import Forwarder
+from livetranslate.services.gateway.announce import announced, announcing_of
 from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
-from livetranslate.services.server import HttpServer, run_servers, stop_on_signals
+from livetranslate.services.server import HttpServer, port_of, run_servers, stop_on_signals
 from livetranslate.services.translation.app import create_translation_app
 from livetranslate.services.whisper import create_whisper_app
 from livetranslate.settings import Settings
@@ -107,8 +108,14 @@ async def run_whisper(
 ) -> None:
     """Run the whisper service with its own log and workers; it keeps no records."""
     core = Core(settings, keeps_records=False)
-    server = _server(create_whisper_app(core), bound, settings, before_stop=core.edge.close)
-    async with _workers(core), _sessions(core):
+    announcing = announcing_of(settings, "whisper", port_of(bound))
+    async with _workers(core), _sessions(core), announced(announcing) as take_back:
+
+        async def leave() -> None:
+            await take_back()
+            await core.edge.close()
+
+        server = _server(create_whisper_app(core), bound, settings, before_stop=leave)
         await _serve([server], stop, on_ready, core)
 
 
@@ -118,8 +125,10 @@ async def run_translation(
     """Run the translation service."""
     translator = LocalTranslator(settings.translation_options())
     app = create_translation_app(translator, close_translator=False)
-    async with _open(translator):
-        await _serve([_server(app, bound, settings)], stop, on_ready, None)
+    announcing = announcing_of(settings, "translation", port_of(bound))
+    async with _open(translator), announced(announcing) as take_back:
+        server = _server(app, bound, settings, before_stop=take_back)
+        await _serve([server], stop, on_ready, None)
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
