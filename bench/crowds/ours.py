@@ -22,9 +22,10 @@ from livetranslate.domain.errors import ClaimLost, NotFound
 from livetranslate.domain.events import SessionEnded, SessionEvent, SessionStarted
 from livetranslate.domain.session import AppliedConfig, PolicyName, SessionStatistics
 from livetranslate.services.core import Core
+from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.logs import configure_logs
 from livetranslate.services.orchestration import create_orchestration_app
-from livetranslate.services.running import backends_of, remote_translator
+from livetranslate.services.running import remote_translator
 from livetranslate.services.server import HttpServer, bind, port_of, run_servers
 from livetranslate.sessions.log.base import Checkpoint, Claim, EndEntry, SessionLog
 from livetranslate.settings import load_settings
@@ -98,8 +99,8 @@ async def main(folder: Path) -> None:
         max_concurrent_sessions=2_000,
     )
     core = Core(settings, keeps_records=False)
-    backends = backends_of(settings)
-    app = create_orchestration_app(core, backends, remote_translator(settings), web=None)
+    gateway = gateway_of(settings)
+    app = create_orchestration_app(core, gateway, remote_translator(settings), web=None)
     bound = bind("127.0.0.1", 0, "--port")
     server = HttpServer(app, bound, before_stop=core.edge.close)
     await core.start()

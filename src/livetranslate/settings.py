@@ -144,18 +144,23 @@ class Settings(BaseSettings):
     service_name: str = "livetranslate"
     service_version: str | None = None
     frontend_workers: Count = 1
-    audio_service_url: ServiceUrls = ("http://localhost:5001",)
+    audio_service_url: ServiceUrls | None = None
     whisper_service_url: ServiceUrls = ("http://localhost:5001",)
     whisper_health_endpoint: str = "/health"
     translation_service_url: ServiceUrls = ("http://localhost:5003",)
     translation_health_endpoint: str = "/api/health"
     service_discovery_enabled: bool = False
+    orchestration_url: Words = ()
+    advertised_url: Annotated[str, AfterValidator(_service_url)] | None = None
     service_timeout: Seconds = 30.0
     service_retry_attempts: Annotated[int, Field(ge=0)] = 3
     gateway_timeout: Seconds = 30.0
     circuit_breaker_threshold: Count = 5
     health_check_interval: Seconds = 10.0
     auto_recovery: bool = True
+    rate_limit_requests: Annotated[float, Field(ge=0)] = 200.0
+    rate_limit_burst: Count = 2000
+    rate_limit_connections: Annotated[float, Field(ge=0)] = 1000.0
 
     websocket_max_connections: Count = 10_000
     websocket_timeout: Seconds = 1800.0

@@ -15,12 +15,12 @@ from fastapi import FastAPI
 from livetranslate.domain.messages import Service
 from livetranslate.services.core import Core
 from livetranslate.services.forwarder import Forwarder
+from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
-from livetranslate.services.running import backends_of
 from livetranslate.services.server import HttpServer, bind, port_of, run_servers
 from livetranslate.services.sockets import Sockets
 from livetranslate.services.whisper import create_whisper_app
@@ -166,13 +166,13 @@ async def platform_running(
     whisper_core = Core(settings, keeps_records=False) if apart else core
     worker = ScriptedWorker(whisper_core.log)
     await whisper_core.desk.report(worker.report())
-    backends = backends_of(settings)
+    gateway = gateway_of(settings)
     platform = Platform(core, whisper_core, worker)
     platform.ports = {role: port_of(one) for role, one in bound.items()}
     web = tmp_path / "web"
     web.mkdir()
     (web / "index.html").write_text("<title>the web app</title>")
-    orchestration = create_orchestration_app(core, backends, WordTranslator(), web=web)
+    orchestration = create_orchestration_app(core, gateway, WordTranslator(), web=web)
     servers = [
         HttpServer(orchestration, bound["orchestration"], before_stop=core.edge.close),
         HttpServer(
@@ -187,8 +187,7 @@ async def platform_running(
         await whisper_core.start()
     tasks = [asyncio.create_task(worker.run())]
     if apart:
-        url = settings.whisper_service_url[0]
-        tasks.append(asyncio.create_task(Forwarder(core.log, core.desk, url, backends).run()))
+        tasks.append(asyncio.create_task(Forwarder(core.log, core.desk, gateway).run()))
     running = asyncio.create_task(run_servers(servers, stop))
     try:
         async with aiohttp.ClientSession() as platform.http:
@@ -199,7 +198,7 @@ async def platform_running(
         await core.close(grace_s=0.2)
         if apart:
             await whisper_core.close(grace_s=0.2)
-        await backends.close()
+        await gateway.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

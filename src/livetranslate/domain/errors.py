@@ -10,10 +10,12 @@
     │   └── SessionClosed              the session takes no more audio
     ├── Unauthorized              401
     ├── Forbidden                 403
+    ├── RateLimited               429  too many requests of one caller
     ├── Overloaded                503  full for now; ``retry_after_s`` says when to come again
     ├── ModelUnavailable          503  a model or engine cannot be loaded; says the remedy
     ├── UnsupportedLanguage       422  carries what there is
     ├── BackendUnavailable        503  another service or an engine did not answer
+    │   └── BackendTimeout        504  it was reached, but said nothing in time
     ├── ClaimLost                 409  a worker writes for a session that another worker has taken
     └── InternalError             500
 
@@ -123,6 +125,14 @@ class Forbidden(LiveTranslateError):
     status = 403
 
 
+class RateLimited(LiveTranslateError):
+    """One caller asks too often; ``retry_after_s`` says when to come again."""
+
+    code = "rate_limited"
+    retryable = True
+    status = 429
+
+
 class Overloaded(LiveTranslateError):
     """A limit is reached; it will pass."""
 
@@ -158,6 +168,13 @@ class BackendUnavailable(LiveTranslateError):
     code = "backend_unavailable"
     retryable = True
     status = 503
+
+
+class BackendTimeout(BackendUnavailable):
+    """Another service was reached, but said nothing in time."""
+
+    code = "backend_timeout"
+    status = 504
 
 
 class ClaimLost(LiveTranslateError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -51,6 +52,11 @@ _log = structlog.get_logger(__name__)
 class Instance(Protocol):
     """The connection to a whisper instance."""
 
+    @property
+    def instance_id(self) -> str:
+        """Which one it is."""
+        ...
+
     async def call(self, event: str, data: dict[str, Any]) -> dict[str, Any]:
         """Return its answer to an event; raises BackendUnavailable when it may be asked again."""
         ...
@@ -62,6 +68,10 @@ class Instance(Protocol):
     def unsubscribe(self, session_id: str) -> None:
         """Forget a session's queue."""
         ...
+
+
+InstanceFor = Callable[[Any], Awaitable[Instance]]
+"""Gives the instance of a session, told the one where it was (None at first)."""
 
 
 class Generation(msgspec.Struct, frozen=True):
@@ -88,9 +98,11 @@ class _Sent(msgspec.Struct, frozen=True):
 class ForwardedSession:
     """One session's forwarding, under its claim."""
 
-    def __init__(self, instance: Instance, log: SessionLog, claim: Claim) -> None:
+    def __init__(self, instance_for: InstanceFor, log: SessionLog, claim: Claim) -> None:
         self.session_id = claim.session_id
-        self._instance = instance
+        self._instance_for = instance_for
+        self._instance: Instance
+        self._at: Instance | None = None
         self._source = log
         self._claim = claim
         self._config = claim.config
@@ -101,6 +113,8 @@ class ForwardedSession:
             self._generation = msgspec.msgpack.decode(claim.checkpoint.state, type=Generation)
             self._next_generation(self._generation.first_seq, self._generation.first_sample)
         self._sent: deque[_Sent] = deque()
+        self._next_chunk = self._generation.first_seq
+        self._next_sample = self._generation.first_sample
         self._confirmed = self._kept
         self._remote_event = 0
         self._opened = False
@@ -111,6 +125,7 @@ class ForwardedSession:
     async def run(self) -> None:
         """Forward until the session's end is written; raises ClaimLost, NotFound."""
         while not self._done:
+            await self._choose()
             remote_id = self._remote_id
             events = self._instance.subscribe(remote_id)
             parts = [
@@ -134,6 +149,25 @@ class ForwardedSession:
                     part.cancel()
                 await asyncio.gather(*parts, return_exceptions=True)
                 self._instance.unsubscribe(remote_id)
+
+    async def _choose(self) -> None:
+        """Stay at the instance, or begin a generation at another one."""
+        touching = asyncio.create_task(self._touch())
+        choosing = asyncio.ensure_future(self._instance_for(self._at))
+        try:
+            await asyncio.wait({touching, choosing}, return_when=asyncio.FIRST_COMPLETED)
+            if touching.done():
+                touching.result()
+            chosen = choosing.result()
+        finally:
+            touching.cancel()
+            choosing.cancel()
+            await asyncio.gather(touching, choosing, return_exceptions=True)
+        if self._at is not None and chosen is not self._at:
+            _log.info("session_moves", session_id=self.session_id, to=chosen.instance_id)
+            if self._opened:
+                self._start_over()
+        self._instance = self._at = chosen
 
     @property
     def _remote_id(self) -> str:
@@ -174,7 +208,7 @@ class ForwardedSession:
                 raise BackendUnavailable("the instance ended the session by itself")
             self._ending = True
         next_seq = int(joined["next_seq"])
-        sent = self._sent[-1].chunk.seq + 1 - self._generation.first_seq if self._sent else 0
+        sent = self._next_chunk - self._generation.first_seq
         if self._opened and next_seq < sent:
             self._start_over()
             raise BackendUnavailable("the instance lost the session")
@@ -202,6 +236,7 @@ class ForwardedSession:
         answer = await self._instance.call("transcribe_stream", message)
         self._sent.append(_Sent(entry.position, entry.chunk))
         self._confirmed = entry.position
+        self._next_chunk, self._next_sample = entry.chunk.seq + 1, entry.chunk.end
         while self._sent[-1].chunk.end - self._sent[0].chunk.start > KEPT_SAMPLES:
             self._forget_first()
         await self._write([])
@@ -244,7 +279,7 @@ class ForwardedSession:
             first = self._sent[0].chunk
             self._next_generation(first.seq, first.start)
         else:
-            self._next_generation(self._generation.first_seq, self._generation.first_sample)
+            self._next_generation(self._next_chunk, self._next_sample)
         self._sent.clear()
         self._remote_event = 0
         self._opened = self._ending = False
@@ -276,9 +311,8 @@ class ForwardedSession:
 
     async def _write(self, events: list[SessionEvent]) -> None:
         kept = self._sent[0].chunk if self._sent else None
-        generation = self._generation
-        if kept is not None:
-            generation = Generation(generation.number, kept.seq, kept.start)
+        first = (kept.seq, kept.start) if kept else (self._next_chunk, self._next_sample)
+        generation = Generation(self._generation.number, *first)
         checkpoint = Checkpoint(self._kept, msgspec.msgpack.encode(generation))
         await self._source.append_events(
             self._claim, events, checkpoint=checkpoint, processed=max(self._confirmed, self._kept)

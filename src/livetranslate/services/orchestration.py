@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 import livetranslate
 from livetranslate.domain.errors import InvalidInput, NotFound
 from livetranslate.domain.messages import Service
 from livetranslate.domain.session import EndReason
 from livetranslate.services import problems
-from livetranslate.services.api.backends import Backends
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
 from livetranslate.services.api.sessions import sessions_router
@@ -28,52 +28,71 @@ from livetranslate.services.api.status import (
 from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
 from livetranslate.services.core import Core
+from livetranslate.services.gateway.front import Forward, Front
+from livetranslate.services.gateway.gateway import Gateway
+from livetranslate.services.gateway.limits import RateLimit
+from livetranslate.services.gateway.options import rate_limit_options
+from livetranslate.services.gateway.routes import services_router
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
+from livetranslate.services.request_ids import RequestIdMiddleware
 from livetranslate.services.sockets import Sockets
 from livetranslate.services.uploads import Uploads
 from livetranslate.storage.history import SessionHistory
 from livetranslate.translation.base import Translator
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+PASSED_ON = ("whisper", "translation")
+"""Services all of whose paths under ``/api/NAME/`` are passed on."""
 
 
 def create_orchestration_app(
-    core: Core, backends: Backends, translator: Translator, *, web: Path | None
+    core: Core, gateway: Gateway, translator: Translator, *, web: Path | None
 ) -> Any:
     """Return the ASGI application of port 3000.
 
     Args:
         core: Sessions of this process.
-        backends: Whisper and translation over HTTP.
+        gateway: The services behind.
         translator: For texts that clients send on Socket.IO.
         web: The built web app, or None.
     """
     app = FastAPI(title="LiveTranslate", version=livetranslate.__version__)
     problems.install(app)
-    app.add_middleware(Guard, options=core.edge.options, protects=("/api/", "/dashboard"))
-    app.add_middleware(RequestFigures, metrics=core.metrics, service="orchestration")
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=list(core.settings.cors_origins),
+    subscriptions = Subscriptions(
+        _sources(core, gateway), period_s=core.edge.options.service_period_s
+    )
+
+    _add_routes(app, core, gateway)
+    add_web(app, web)
+    events = OrchestrationEvents(core.edge, subscriptions, translator, _requests(core, gateway))
+    whole = events.server().wrap(_in_front(app, core, gateway))
+    return Sockets(whole, {"/ws": NativeSocket(core.edge, subscriptions)})
+
+
+def _in_front(app: ASGIApp, core: Core, gateway: Gateway) -> ASGIApp:
+    """Return the application behind the gateway's paths, and all of it behind the guards."""
+    settings, options = core.settings, core.edge.options
+    forwards = {
+        f"/api/{name}": Forward(gateway, name, f"/api/{name}", options) for name in PASSED_ON
+    }
+    guarded = Guard(Front(app, forwards), options=options, protects=("/api/", "/dashboard"))
+    limited = RateLimit(guarded, rate_limit_options(settings), keys=options.api_keys)
+    counted = RequestFigures(limited, metrics=core.metrics, service="orchestration")
+    crossed = CORSMiddleware(
+        counted,
+        allow_origins=list(settings.cors_origins),
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=["X-Request-ID", "Retry-After"],
     )
-    subscriptions = Subscriptions(
-        _sources(core, backends), period_s=core.edge.options.service_period_s
-    )
-
-    _add_routes(app, core, backends)
-    add_web(app, web)
-    events = OrchestrationEvents(core.edge, subscriptions, translator, _requests(core, backends))
-    return Sockets(events.server().wrap(app), {"/ws": NativeSocket(core.edge, subscriptions)})
+    return RequestIdMiddleware(crossed)
 
 
-def _add_routes(app: FastAPI, core: Core, backends: Backends) -> None:
+def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     settings = core.settings
-    app.include_router(health_router(core, backends))
+    app.include_router(health_router(core, gateway))
+    app.include_router(services_router(gateway))
     app.include_router(status_router(core))
     app.include_router(connections_router(core))
     uploads = Uploads(
@@ -86,17 +105,8 @@ def _add_routes(app: FastAPI, core: Core, backends: Backends) -> None:
         app.include_router(
             sessions_router(SessionHistory(core.database), core.records, end_live=_end_live(core))
         )
-    _pass_on(app, backends, "/api/whisper", "whisper")
-    _pass_on(app, backends, "/api/translation", "translation")
-    _pass_on(app, backends, "/api/audio", "whisper")
-
-
-def _pass_on(app: FastAPI, backends: Backends, prefix: str, service: str) -> None:
-    @app.api_route(prefix + "/{path:path}", methods=METHODS, include_in_schema=False)
-    async def pass_on(request: Request) -> Response:
-        return await backends.forward(service, prefix, request)
-
-    del pass_on
+    # Some paths of audio are orchestration's own, so the framework chooses here.
+    app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 
 
 def _end_live(core: Core) -> Callable[[str], Awaitable[None]]:
@@ -112,12 +122,12 @@ def _end_live(core: Core) -> Callable[[str], Awaitable[None]]:
 
 
 def _sources(
-    core: Core, backends: Backends
+    core: Core, gateway: Gateway
 ) -> dict[Service, Callable[[], Awaitable[dict[str, Any]]]]:
     """Return what can be subscribed to."""
 
     async def own_health() -> dict[str, Any]:
-        return {**await health(core, "orchestration"), "services": await backends.health()}
+        return {**await health(core, "orchestration"), "services": await gateway.describe()}
 
     async def connections() -> dict[str, Any]:
         return core.edge.connections.describe()
@@ -128,8 +138,11 @@ def _sources(
     async def whisper() -> dict[str, Any]:
         return {"speech": speech_now(core), **await models_status(core)}
 
+    async def gateway_state() -> dict[str, Any]:
+        return {"services": await gateway.describe()}
+
     async def translation() -> dict[str, Any]:
-        return await backends.get("translation", "/api/health")
+        return await gateway.get("translation", "/api/health")
 
     return {
         Service.HEALTH: own_health,
@@ -137,18 +150,19 @@ def _sources(
         Service.WORKERS: workers,
         Service.WHISPER: whisper,
         Service.TRANSLATION: translation,
+        Service.GATEWAY: gateway_state,
     }
 
 
 def _requests(
-    core: Core, backends: Backends
+    core: Core, gateway: Gateway
 ) -> dict[str, Callable[[str | None], Awaitable[dict[str, Any]]]]:
     """Return the actions of ``service_request``."""
 
     async def get_health(target: str | None) -> dict[str, Any]:
         if target in (None, "orchestration"):
             return await health(core, "orchestration")
-        found = [one for one in await backends.health() if one["service"] == target]
+        found = [one for one in await gateway.describe() if one["service"] == target]
         if not found:
             raise InvalidInput(
                 "target_service is orchestration, whisper or translation", field="target_service"
@@ -157,7 +171,7 @@ def _requests(
 
     async def get_models(target: str | None) -> dict[str, Any]:
         del target
-        return await all_models(core, backends)
+        return await all_models(core, gateway)
 
     async def get_config(target: str | None) -> dict[str, Any]:
         del target

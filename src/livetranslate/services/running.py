@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import structlog
 import uvloop
 
-from livetranslate.services.api.backends import Backends
 from livetranslate.services.api.webapp import find_web
 from livetranslate.services.core import Core, LocalWorkers, worker_count
 from livetranslate.services.forwarder import Forwarder
 from livetranslate.services.garbage import set_aside
+from livetranslate.services.gateway.announce import announced, announcing_of
+from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
-from livetranslate.services.server import HttpServer, run_servers, stop_on_signals
+from livetranslate.services.server import HttpServer, port_of, run_servers, stop_on_signals
 from livetranslate.services.translation.app import create_translation_app
 from livetranslate.services.whisper import create_whisper_app
 from livetranslate.settings import Settings
@@ -38,22 +39,6 @@ class Closable(Protocol):
     async def close(self) -> None:
         """Let go of everything."""
         ...
-
-
-def backends_of(settings: Settings) -> Backends:
-    """Return the services behind orchestration as the settings name them."""
-    return Backends(
-        {
-            "whisper": settings.whisper_service_url,
-            "translation": settings.translation_service_url,
-        },
-        {
-            "whisper": settings.whisper_health_endpoint,
-            "translation": settings.translation_health_endpoint,
-        },
-        timeout_s=settings.gateway_timeout,
-        api_key=settings.api_keys[0].get_secret_value() if settings.api_keys else None,
-    )
 
 
 def remote_translator(settings: Settings) -> RemoteTranslator:
@@ -78,11 +63,11 @@ async def run_up(
     """
     core = Core(settings, keeps_records=True)
     translator = LocalTranslator(settings.translation_options())
-    backends = backends_of(settings)
+    gateway = gateway_of(settings)
     web = find_web()
     servers = [
         _server(
-            create_orchestration_app(core, backends, translator, web=web),
+            create_orchestration_app(core, gateway, translator, web=web),
             sockets["orchestration"],
             settings,
             before_stop=core.edge.close,
@@ -95,7 +80,7 @@ async def run_up(
         ),
     ]
     # Sessions end before the workers, which still write their last words.
-    async with _open(backends, translator), _workers(core), _sessions(core):
+    async with _open(translator), gateway.running(), _workers(core), _sessions(core):
         await _serve(servers, stop, on_ready, core)
 
 
@@ -104,20 +89,15 @@ async def run_orchestration(
 ) -> None:
     """Run orchestration alone: recognition and translation are behind their ports."""
     core = Core(settings, keeps_records=True)
-    backends = backends_of(settings)
+    gateway = gateway_of(settings)
     translator = remote_translator(settings)
     keys = core.edge.options.api_keys
-    forwarder = Forwarder(
-        core.log,
-        core.desk,
-        settings.whisper_service_url[0].partition(";")[0],
-        backends,
-        api_key=keys[0] if keys else None,
-    )
-    app = create_orchestration_app(core, backends, translator, web=find_web())
+    forwarder = Forwarder(core.log, core.desk, gateway, api_key=keys[0] if keys else None)
+    app = create_orchestration_app(core, gateway, translator, web=find_web())
     server = _server(app, bound, settings, before_stop=core.edge.close)
     async with (
-        _open(backends, translator),
+        _open(translator),
+        gateway.running(),
         _in_background(forwarder.run()),
         _sessions(core),
     ):
@@ -129,8 +109,14 @@ async def run_whisper(
 ) -> None:
     """Run the whisper service with its own log and workers; it keeps no records."""
     core = Core(settings, keeps_records=False)
-    server = _server(create_whisper_app(core), bound, settings, before_stop=core.edge.close)
-    async with _workers(core), _sessions(core):
+    announcing = announcing_of(settings, "whisper", port_of(bound))
+    async with _workers(core), _sessions(core), announced(announcing) as take_back:
+
+        async def leave() -> None:
+            await take_back()
+            await core.edge.close()
+
+        server = _server(create_whisper_app(core), bound, settings, before_stop=leave)
         await _serve([server], stop, on_ready, core)
 
 
@@ -140,8 +126,10 @@ async def run_translation(
     """Run the translation service."""
     translator = LocalTranslator(settings.translation_options())
     app = create_translation_app(translator, close_translator=False)
-    async with _open(translator):
-        await _serve([_server(app, bound, settings)], stop, on_ready, None)
+    announcing = announcing_of(settings, "translation", port_of(bound))
+    async with _open(translator), announced(announcing) as take_back:
+        server = _server(app, bound, settings, before_stop=take_back)
+        await _serve([server], stop, on_ready, None)
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:

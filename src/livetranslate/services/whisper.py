@@ -53,6 +53,10 @@ def _add_descriptions(app: FastAPI, core: Core) -> None:
     async def own() -> dict[str, Any]:
         return {**await health(core, "whisper"), "speech": speech_now(core)}
 
+    @app.get("/health/live", summary="Whether the process runs")
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
     @app.get("/device", summary="Devices in use")
     async def device() -> dict[str, Any]:
         reports = [known.report for known in core.desk.reports()]

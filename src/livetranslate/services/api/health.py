@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 
 import livetranslate
 from livetranslate.domain.errors import LiveTranslateError
-from livetranslate.services.api.backends import Backends
 from livetranslate.services.api.status import models_status, pool_status
 from livetranslate.services.core import Core
+from livetranslate.services.gateway.gateway import Gateway
 
 
 async def health(core: Core, service: str) -> dict[str, Any]:
@@ -54,28 +54,28 @@ def speech_now(core: Core) -> dict[str, Any] | None:
     }
 
 
-async def _or_problem(backends: Backends, service: str, path: str) -> dict[str, Any]:
+async def _or_problem(gateway: Gateway, service: str, path: str) -> dict[str, Any]:
     try:
-        return await backends.get(service, path)
+        return await gateway.get(service, path)
     except LiveTranslateError as error:
         return {"error": error.code, "message": error.message}
 
 
-async def all_models(core: Core, backends: Backends) -> dict[str, Any]:
+async def all_models(core: Core, gateway: Gateway) -> dict[str, Any]:
     """Return models and device information of all services."""
     return {
         "speech": speech_now(core),
         **await models_status(core),
         "devices": sorted({known.report.device for known in core.desk.reports()}),
         "translation": {
-            "models": await _or_problem(backends, "translation", "/api/models"),
-            "device": await _or_problem(backends, "translation", "/api/device"),
+            "models": await _or_problem(gateway, "translation", "/api/models"),
+            "device": await _or_problem(gateway, "translation", "/api/device"),
         },
     }
 
 
-def health_router(core: Core, backends: Backends) -> APIRouter:
-    """Return ``/api/health*``, ``/api/services``, ``/api/config`` and ``/api/audio/models``."""
+def health_router(core: Core, gateway: Gateway) -> APIRouter:
+    """Return ``/api/health*``, ``/api/config`` and ``/api/audio/models``."""
     router = APIRouter(prefix="/api", tags=["health"])
 
     @router.get("/health", summary="Own health")
@@ -93,10 +93,6 @@ def health_router(core: Core, backends: Backends) -> APIRouter:
         headers = {"Retry-After": "2"} if problems else None
         return JSONResponse(body, status_code=503 if problems else 200, headers=headers)
 
-    @router.get("/services", summary="Health of each backend instance")
-    async def services() -> dict[str, Any]:
-        return {"services": await backends.health()}
-
     @router.get("/config", summary="What the web app needs")
     async def config() -> dict[str, Any]:
         return {
@@ -110,6 +106,6 @@ def health_router(core: Core, backends: Backends) -> APIRouter:
 
     @router.get("/audio/models", summary="Models and devices of all services")
     async def models() -> dict[str, Any]:
-        return await all_models(core, backends)
+        return await all_models(core, gateway)
 
     return router

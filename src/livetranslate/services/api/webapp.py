@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 import livetranslate
-from livetranslate.services.api.backends import unknown_path
+from livetranslate.domain.errors import NotFound
 
 RESERVED = ("api/", "ws", "socket.io", "metrics", "status", "docs", "openapi.json", "v1/")
 """Beginnings of paths that are never the web app's."""
@@ -32,6 +32,11 @@ def find_web() -> Path | None:
         if (folder / "index.html").is_file():
             return folder
     return None
+
+
+def unknown_path(path: str) -> NotFound:
+    """Return the error for an address under ``/api`` that does not exist."""
+    return NotFound(f"there is nothing at {path}; /docs lists what there is")
 
 
 def add_web(app: FastAPI, folder: Path | None) -> None:

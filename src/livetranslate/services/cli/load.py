@@ -65,7 +65,7 @@ def load(
     """
     import msgspec
 
-    from livetranslate.services.client.captions import websocket_url
+    from livetranslate.services.client.addresses import websocket_url
     from livetranslate.services.load.options import LoadOptions
     from livetranslate.services.load.run import run_load
     from livetranslate.services.load.speech import load_speech

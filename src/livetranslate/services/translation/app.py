@@ -96,6 +96,11 @@ def _add_descriptions(
             "engines": {engine.engine: engine.available for engine in engines},
         }
 
+    @app.get("/api/health/live", tags=["state"])
+    async def live() -> dict[str, str]:
+        """Tell that the process runs, without asking any engine."""
+        return {"status": "alive"}
+
     @app.get("/api/languages", tags=["state"])
     async def languages() -> dict[str, Any]:
         """Tell what each engine can do on this machine, the preferred one first.

@@ -1,0 +1,1 @@
+"""The gateway: services behind orchestration, balanced, guarded by breakers, watched."""
