@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-slow check format bench lock clean
+.PHONY: help setup setup-dev run test test-slow chaos soak check format bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ test: setup-dev ## Set everything up and pass every test
 
 test-slow: setup-dev ## Also the long tests, and those that want the recordings beside the checkout
 	@.venv/bin/python -m pytest -m 'slow or shared'
+
+chaos: setup-dev ## Kill and freeze parts at random under live sessions (DURATION=1800 SESSIONS=20 SEED=1)
+	@CHAOS_S=$(or $(DURATION),1800) CHAOS_SESSIONS=$(or $(SESSIONS),20) CHAOS_SEED=$(or $(SEED),1) \
+		.venv/bin/python -m pytest -s -m slow tests/acceptance/test_survival_chaos.py -k random
+
+soak: setup-dev ## Hours of live sessions; nothing may grow (DURATION=14400 SESSIONS=10)
+	@SOAK_S=$(or $(DURATION),14400) SOAK_SESSIONS=$(or $(SESSIONS),10) \
+		.venv/bin/python -m pytest -s -m slow tests/acceptance/test_survival_chaos.py -k grows
 
 check: setup-dev ## Style, import rules and types only
 	@scripts/check.sh

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,24 @@ class Distributed:
     def status(self, instance: int = 0) -> Any:
         """What an instance of orchestration says of the pool."""
         return self.orchestrations[instance].get("/status", timeout_s=5)
+
+    def held(self, instance: int = 0) -> dict[str, int]:
+        """Process id of the worker that holds each session, as an instance sees it."""
+        workers = self.orchestrations[instance].get("/status/workers", timeout_s=5)["workers"]
+        return {
+            str(session["session_id"]): int(worker["pid"])
+            for worker in workers
+            for session in worker["sessions"]
+        }
+
+    async def until_held(self, session_ids: Collection[str], *, not_by: Collection[int]) -> None:
+        """Wait until other workers than these hold the sessions that still live."""
+        async with asyncio.timeout(READY_S):
+            while True:
+                held = await asyncio.to_thread(self.held)
+                if all(session in held and held[session] not in not_by for session in session_ids):
+                    return
+                await asyncio.sleep(0.05)
 
     def until(self, fits: Callable[[Any], bool], *, instance: int = 0) -> Any:
         """The first status that fits."""

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-START_S = 90.0
+from support.parts import Part
 
 
 def free_port() -> int:
@@ -33,55 +26,44 @@ class Installation:
         websocket: Address of its ``/ws``.
         whisper: Base address of the whisper service.
         translation: Base address of the translation service.
+        parts: Its processes; the first one is orchestration's.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
-        self._environment = {
-            **os.environ,
-            "LIVETRANSLATE_DATA": str(folder / "var"),
-            "HOST": "127.0.0.1",
-            "LOG_LEVEL": "INFO",
-            **environment,
-        }
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._environment = {"HOST": "127.0.0.1", **environment}
         ports = [free_port() for _ in range(3)]
         self.url, self.whisper, self.translation = (f"http://127.0.0.1:{port}" for port in ports)
         self.websocket = f"ws://127.0.0.1:{ports[0]}/ws"
+        self.parts: list[Part] = []
         self._ports = [str(port) for port in ports]
 
     def up(self) -> Installation:
         """Start everything in one process with its workers."""
         web, whisper, translation = self._ports
-        self._start(
-            "up", "--port", web, "--whisper-port", whisper, "--translation-port", translation
-        )
-        return self._ready()
+        ports = ["--port", web, "--whisper-port", whisper, "--translation-port", translation]
+        self.parts = [self._part("up", ["up", *ports])]
+        return self._start()
 
     def apart(self) -> Installation:
         """Start one process a role."""
         self._environment["WHISPER_SERVICE_URL"] = self.whisper
         self._environment["TRANSLATION_SERVICE_URL"] = self.translation
         roles = ("orchestration", "whisper", "translation")
-        for role, port in zip(roles, self._ports, strict=True):
-            self._start("serve", role, "--port", port)
-        return self._ready()
+        self.parts = [
+            self._part(role, ["serve", role, "--port", port])
+            for role, port in zip(roles, self._ports, strict=True)
+        ]
+        return self._start()
 
     def stop(self) -> None:
         """Stop every process that was started."""
-        for process in self._processes:
-            process.send_signal(signal.SIGTERM)
-        for process in self._processes:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for part in self.parts:
+            part.stop()
 
     def get(self, path: str) -> Any:
         """The JSON answer to a GET on orchestration."""
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
-            return json.load(answer)
+        return self.parts[0].get(path)
 
     async def fetch(self, path: str) -> Any:
         """The same without blocking the loop."""
@@ -97,33 +79,26 @@ class Installation:
 
     def log(self) -> str:
         """What the processes have written."""
-        return "\n".join(
-            path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log"))
+        return "\n".join(part.log for part in self.parts)
+
+    def _part(self, name: str, arguments: list[str]) -> Part:
+        data = str(self._folder / "var")
+        return Part(
+            name,
+            arguments,
+            {"LIVETRANSLATE_DATA": data, **self._environment},
+            self._folder,
+            url=self.url,
+            ready="/api/health/ready",
         )
 
-    def _start(self, *arguments: str) -> None:
-        log = self._folder / f"{len(self._processes)}.log"
-        with log.open("wb") as output:
-            self._processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "livetranslate", *arguments],
-                    env=self._environment,
-                    cwd=self._folder,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                )
-            )
-
-    def _ready(self) -> Installation:
-        until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            if any(process.poll() is not None for process in self._processes):
-                break
-            try:
-                self.get("/api/health/ready")
-                return self
-            except OSError:
-                time.sleep(0.05)
-        log = self.log()
-        self.stop()
-        raise RuntimeError(f"the platform did not start:\n{log}")
+    def _start(self) -> Installation:
+        for part in self.parts:
+            part.start()
+        try:
+            self.parts[0].wait()
+        except RuntimeError as error:
+            log = self.log()
+            self.stop()
+            raise RuntimeError(f"the platform did not start:\n{log}") from error
+        return self

@@ -125,6 +125,12 @@ class Part:
             is_json = "json" in answer.headers.get("content-type", "")
             return json.load(answer) if is_json else None
 
+    def delete(self, path: str) -> None:
+        """DELETE something; raises OSError for what is not done."""
+        request = urllib.request.Request(self.url + path, method="DELETE")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+
     def children(self) -> list[int]:
         """Processes that it started (a supervisor's workers), oldest first."""
         found = psutil.Process(self.pid).children(recursive=True)

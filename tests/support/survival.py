@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,11 +15,18 @@ from livetranslate.domain.session import EndReason
 from livetranslate.services.client import ClientOptions
 from support.captions import CHUNK, Captions, stream
 from support.scoring import normalised
-from support.speech import recordings
+from support.speech import WHISPER_FIXTURE, recordings
 
+CLAIM_TTL_S = 2.0
+SETTINGS = {
+    "WHISPER_MODEL": str(WHISPER_FIXTURE),
+    "WORKER_CLAIM_TTL": f"{CLAIM_TTL_S:g}",
+    "MAX_SESSIONS_PER_WORKER": "32",
+}
+"""Settings of an installation that has to survive."""
 PATIENT = ClientOptions(reconnect_most_s=1.0, give_up_s=180.0, alive_s=10.0)
 """A client that outlasts every disturbance of the tests and looks for the platform often."""
-UNSTEADY = frozenset({"en_01", "en_04"})
+UNSTEADY = frozenset({"en_01", "en_04", "en_05"})
 """Recordings of which the small model hears something else when more of them is there at once, as
 after an outage. Without them a difference to an undisturbed run is a loss, not a second thought."""
 PAUSE = np.zeros(12_000, dtype=np.float32)
@@ -42,15 +50,34 @@ def speeches(number: int, seconds: float) -> list[Audio]:
     return made
 
 
-async def undisturbed(url: str, audios: Sequence[Audio]) -> list[str]:
-    """What is heard in peace, as fast as it goes, a few at a time."""
-    texts: list[str] = []
+class Rehearsed(msgspec.Struct, frozen=True):
+    """Speeches, and what is heard of each in peace."""
+
+    audios: list[Audio]
+    texts: list[str]
+
+    def first(self, number: int) -> Rehearsed:
+        """Only some of them."""
+        return Rehearsed(self.audios[:number], self.texts[:number])
+
+    def only(self, index: int) -> Rehearsed:
+        """One of them."""
+        return Rehearsed([self.audios[index]], [self.texts[index]])
+
+
+async def rehearse(url: str, audios: Sequence[Audio]) -> Rehearsed:
+    """Hear all in peace, as fast as it goes."""
+    heard = await in_peace(url, audios)
+    return Rehearsed(list(audios), [captions.text for captions in heard])
+
+
+async def in_peace(url: str, audios: Sequence[Audio]) -> list[Captions]:
+    """What comes of sessions that nothing disturbs, fed as fast as it goes, a few at a time."""
+    heard: list[Captions] = []
     for first in range(0, len(audios), 4):
-        heard = await asyncio.gather(
-            *(stream(url, audio, real_time=False) for audio in audios[first : first + 4])
-        )
-        texts += [captions.text for captions in heard]
-    return texts
+        some = audios[first : first + 4]
+        heard += await asyncio.gather(*(stream(url, each, real_time=False) for each in some))
+    return heard
 
 
 async def disturbed(
@@ -78,11 +105,12 @@ def rotated(urls: Sequence[str], by: int) -> list[str]:
     return [*urls[first:], *urls[:first]]
 
 
-def losses(heard: Sequence[Captions], audios: Sequence[Audio], texts: Sequence[str]) -> list[str]:
-    """Everything that shows in a transcript, an acknowledgement or a total; nothing is right."""
+def losses(heard: Sequence[Captions], rehearsed: Rehearsed) -> list[str]:
+    """Everything wrong in a transcript, an acknowledgement or a total; nothing is right."""
+    expected = zip(heard, rehearsed.audios, rehearsed.texts, strict=True)
     return [
-        f"session {index} ({captions.ended.session_id}): {problem}"
-        for index, (captions, audio, text) in enumerate(zip(heard, audios, texts, strict=True))
+        f"session {index} ({captions.events[0].session_id}): {problem}"
+        for index, (captions, audio, text) in enumerate(expected)
         for problem in _losses(captions, audio, text)
     ]
 

@@ -19,7 +19,16 @@ import structlog
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 
 from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.sessions.redis.scripts import Script
@@ -28,6 +37,9 @@ _log = structlog.get_logger(__name__)
 
 Argument = str | bytes | int | float
 """What a command is made of."""
+
+_PASSING = (OutOfMemoryError, ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+"""Refusals that pass; their codes are no part of the errors' texts."""
 
 PIPELINE = 512
 """Commands that leave together at most."""
@@ -175,8 +187,8 @@ def _refusal(error: Exception) -> Exception:
     if isinstance(error, NoScriptError):
         return error
     text = str(error)
-    passing = ("OOM", "LOADING", "READONLY", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "BUSY ")
-    if not isinstance(error, ResponseError) or text.startswith(passing) or "OOM" in text:
+    passing = isinstance(error, _PASSING) or text.startswith(("MISCONF", "BUSY "))
+    if passing or not isinstance(error, ResponseError):
         return BackendUnavailable(f"Redis does not take this now: {text}")
     return error
 

@@ -1,0 +1,84 @@
+"""Live sessions outlive the instance of orchestration that they are fed through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from livetranslate.domain.events import SessionEvent, TranscriptionResult
+from livetranslate.domain.session import new_session_id
+from support.captions import stream
+from support.distributed import Distributed
+from support.listening import listen
+from support.survival import PATIENT, Rehearsed, disturbed, losses
+
+
+def finals(events: Sequence[SessionEvent]) -> list[tuple[int, str]]:
+    return [
+        (event.event_id, event.text)
+        for event in events
+        if isinstance(event, TranscriptionResult) and event.is_final
+    ]
+
+
+async def test_the_clients_of_a_killed_instance_resume_at_the_other(
+    distributed: Distributed, rehearsed: Rehearsed
+):
+    victim = distributed.orchestrations[0]
+
+    async def kill() -> None:
+        await asyncio.sleep(5)
+        victim.kill()
+        await asyncio.sleep(5)
+        await asyncio.to_thread(lambda: victim.start().wait())
+
+    heard = await disturbed(distributed.websockets, rehearsed.audios, kill)
+    assert losses(heard, rehearsed) == []
+    assert [captions.reconnects > 0 for captions in heard] == [True, False] * (len(heard) // 2)
+
+
+async def test_a_frozen_instance_is_left_and_cannot_feed_again_when_it_thaws(
+    distributed: Distributed, rehearsed: Rehearsed
+):
+    victim = distributed.orchestrations[1]
+
+    async def freeze() -> None:
+        await asyncio.sleep(3)
+        victim.freeze()
+        try:
+            await asyncio.sleep(8)
+        finally:
+            victim.thaw()
+
+    quick = rehearsed.first(4)
+    heard = await disturbed(distributed.websockets, quick.audios, freeze)
+    assert losses(heard, quick) == []
+
+
+async def test_listeners_at_every_instance_get_the_same_events(
+    distributed: Distributed, rehearsed: Rehearsed
+):
+    """One joins at the begin, one in the middle, one at the other instance; all agree."""
+    session_id = new_session_id(1, b"listened")
+    one, other = distributed.websockets
+    feeding = asyncio.create_task(
+        stream(one, rehearsed.audios[0], session_id=session_id, options=PATIENT)
+    )
+    await asyncio.sleep(1)
+    early = [asyncio.create_task(listen(url, session_id)) for url in (one, other)]
+    await asyncio.sleep(6)
+    late = [asyncio.create_task(listen(url, session_id)) for url in (one, other)]
+    captions = await feeding
+    heard = await asyncio.gather(*early, *late)
+    assert losses([captions], rehearsed.first(1)) == []
+    expected = finals(captions.events)
+    assert [finals(events) for events in heard] == [expected] * 4
+    by_id = {event.event_id: event for event in captions.events}
+    for events in heard:
+        shared = [event for event in events if event.event_id in by_id]
+        assert shared == [by_id[event.event_id] for event in shared]
+        assert len(shared) > len(expected)
+    status = await asyncio.to_thread(
+        distributed.orchestrations[1].get, f"/api/sessions/{session_id}/transcript?format=json"
+    )
+    assert [segment["text"] for segment in status["segments"]] == [text for _, text in expected]
