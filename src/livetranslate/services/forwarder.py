@@ -32,7 +32,7 @@ from livetranslate.domain.errors import (
 from livetranslate.domain.events import SessionEvent
 from livetranslate.services.api.backends import Backends
 from livetranslate.services.forwarding import ForwardedSession
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.base import Desk
 from livetranslate.sessions.errors import ErrorData, rebuilt
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.work import WorkerReport
