@@ -250,7 +250,7 @@ async def test_the_dashboard_is_one_answer_under_both_its_addresses(up):
 
 async def test_not_ready_without_workers(tmp_path):
     async with platform_running(tmp_path, apart=False) as up:
-        up.core.desk.worker_gone("scripted")
+        await up.core.desk.worker_gone("scripted")
         async with up.http.get(up.url("orchestration", "/api/health/ready")) as response:
             assert response.status == 503
             assert (await response.json())["problems"] == ["no worker is ready"]
@@ -342,7 +342,7 @@ async def test_the_connection_to_the_instance_may_break(tmp_path):
             await client.socket.send(chunk(value))
         await client.until("transcription_result", text="w0 w1 w2")
         for connection in list(platform.whisper_core.edge.connections._live.values()):
-            connection.stop(0.0)
+            connection.owner.shut_down(0.0)
         for value in range(3, 6):
             await client.socket.send(chunk(value))
         await client.send(type="end_session", session_id="s1")
