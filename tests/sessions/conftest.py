@@ -14,6 +14,7 @@ from support.redis_server import RedisServer
 REAL_TIME = {
     "test_desk.py",
     "test_host.py",
+    "test_redis_log.py",
     "test_supervisor.py",
     "test_worker.py",
     "test_worker_processes.py",

@@ -27,7 +27,7 @@ from livetranslate.domain.session import (
     SessionConfig,
     SessionStatus,
 )
-from livetranslate.sessions.log.base import LogOptions
+from livetranslate.sessions.log.base import Appended, AudioEntry, LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
 from support.clock import VirtualClock, settle
@@ -244,6 +244,96 @@ async def test_a_takeover_while_a_chunk_waits_doubles_nothing(build):
     assert (await again).seq == 1
     entries = await house.log.read_entries("a", -1)
     assert [entry.chunk.pcm[0] for entry in entries] == [1, 2]
+
+
+class AwayLog(MemorySessionLog):
+    """A log that takes a chunk but cannot say so, and then is away for a while."""
+
+    failures = 0
+
+    async def append_audio(
+        self, session_id: str, seq: int, pcm: bytes, *, feeder: str | None = None
+    ) -> Appended:
+        if self.failures:
+            self.failures -= 1
+            if self.failures == 3:
+                await super().append_audio(session_id, seq, pcm, feeder=feeder)
+            raise BackendUnavailable("away")
+        return await super().append_audio(session_id, seq, pcm, feeder=feeder)
+
+
+async def test_a_log_that_is_away_holds_the_feeder_and_loses_nothing():
+    log = AwayLog(clock=VirtualClock())
+    manager = SessionManager(log, clock=VirtualClock())
+    client = Connection()
+    await manager.open("a", CONFIG, kind="api", feeder=client)
+    await manager.feed("a", client, None, pcm(0.1, 1))
+    log.failures = 6
+    chunks = [asyncio.create_task(manager.feed("a", client, None, pcm(0.1, n))) for n in (2, 3)]
+    await asyncio.sleep(0.2)
+    assert not any(chunk.done() for chunk in chunks)
+    assert [(await chunk).seq for chunk in chunks] == [1, 2]
+    entries = await log.read_entries("a", -1)
+    assert [entry.chunk.pcm[0] for entry in entries if isinstance(entry, AudioEntry)] == [1, 2, 3]
+    log.failures = 1_000_000
+    stuck = asyncio.create_task(manager.feed("a", client, None, pcm(0.1)))
+    await asyncio.sleep(10)
+    await manager.feeder_gone("a", client)
+    with pytest.raises(BackendUnavailable):
+        await stuck
+
+
+async def test_sessions_that_stay_are_left_to_others_when_the_service_stops():
+    log = MemorySessionLog(clock=VirtualClock())
+    options = ManagerOptions(sessions_stay=True)
+    first, second = (SessionManager(log, options=options, clock=VirtualClock()) for _ in range(2))
+    first.start()
+    second.start()
+    client = Connection()
+    await first.open("a", CONFIG, kind="api", feeder=client)
+    await first.feed("a", client, None, pcm(0.1))
+    await first.close()
+    state = await log.state("a")
+    assert (state.ending, state.feeder) == (None, None)
+    assert (await second.resume("a", client)).next_seq == 1
+    await second.feed("a", client, None, pcm(0.1))
+    await asyncio.sleep(100)
+    assert (await log.state("a")).ending is None
+    await second.feeder_gone("a", client)
+    await asyncio.sleep(61)
+    assert (await log.state("a")).ending is EndReason.DISCONNECTED
+    await second.close()
+
+
+async def test_a_feeder_is_told_that_another_instance_took_its_session():
+    log = MemorySessionLog(clock=VirtualClock())
+    here, there = (SessionManager(log, clock=VirtualClock()) for _ in range(2))
+    here.start()
+    mine, theirs = Connection(), Connection()
+    for session_id in "ab":
+        await here.open(session_id, CONFIG, kind="api", feeder=mine)
+        await there.resume(session_id, theirs)
+    with pytest.raises(SessionBusy):
+        await here.feed("a", mine, None, pcm(0.1))
+    assert mine.lost == ["a"]
+    await asyncio.sleep(3)
+    assert mine.lost == ["a", "b"]
+    await here.close()
+
+
+async def test_the_sessions_of_a_dead_instance_are_ended_and_recorded_by_another():
+    log = MemorySessionLog(clock=VirtualClock())
+    records = MemoryRecords()
+    await log.create("b", CONFIG, kind="bot", feeder="of the dead", to_record=True)
+    alive = SessionManager(log, records, clock=VirtualClock())
+    alive.start()
+    worker = asyncio.create_task(work(log, "w1"))
+    await asyncio.sleep(100)
+    assert (await log.state("b")).ending is EndReason.DISCONNECTED
+    assert records.status["b"] is SessionStatus.COMPLETED
+    assert (await log.state("b")).recorded == (await log.state("b")).last_event_id
+    worker.cancel()
+    await alive.close()
 
 
 async def test_a_lost_feeder_may_come_back_within_the_window(house: House):

@@ -9,6 +9,7 @@ back, the place in the queue, expiry, the recording of what is final, and an end
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from contextlib import suppress
 from itertools import count
@@ -49,10 +50,15 @@ class ManagerOptions(KeeperOptions, frozen=True, kw_only=True):
         recorder: How the database is written to.
         sessions_stay: Whether sessions go on without this process: their log is shared with others
             and outlives it. Else they are ended when it stops.
+        first_retry_s: Pause before a chunk is given again to a log that is away; it doubles with
+            each further one.
+        longest_retry_s: The longest pause.
     """
 
     recorder: RecorderOptions = RecorderOptions()
     sessions_stay: bool = False
+    first_retry_s: float = 0.1
+    longest_retry_s: float = 1.0
 
 
 class SessionManager:
@@ -190,7 +196,7 @@ class SessionManager:
             slot.check(feeder)
             wanted = slot.next_seq if seq is None else seq
             try:
-                appended = await self.log.append_audio(session_id, wanted, pcm, feeder=slot.name)
+                appended = await self._append(slot, wanted, pcm)
             except SessionBusy:
                 self._slots.lose(session_id, slot.name, taken_over=True)
                 raise
@@ -288,6 +294,22 @@ class SessionManager:
         with suppress(NotFound, BackendUnavailable):
             if await self.log.detach(session_id, name):
                 _log.info("session lost its feeder", session_id=session_id)
+
+    async def _append(self, slot: FeedSlot, seq: int, pcm: bytes) -> Appended:
+        """Append a chunk; while the log is away, try again for as long as its feeder is there.
+
+        So the feeder is held up and nothing is acknowledged. A chunk that the log had already is
+        only acknowledged the second time.
+        """
+        pause_s = self.options.first_retry_s
+        while True:
+            try:
+                return await self.log.append_audio(slot.session_id, seq, pcm, feeder=slot.name)
+            except BackendUnavailable:
+                if self._slots.get(slot.session_id) is not slot:
+                    raise
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+            pause_s = min(2 * pause_s, self.options.longest_retry_s)
 
     def _vacate(self, session_id: str, feeder: Feeder) -> None:
         slot = self._slots.drop(session_id, feeder)

@@ -187,7 +187,7 @@ class Hub:
                 listener.fail(error)
                 return
             except LiveTranslateError as error:
-                _log.warning("replay_failed", session_id=listener.session_id, code=error.code)
+                _log.debug("replay_failed", session_id=listener.session_id, code=error.code)
                 await asyncio.sleep(RETRY_S)
                 continue
             for event in events:
@@ -226,7 +226,7 @@ class Hub:
                     listener.fail(error)
                 break
             except LiveTranslateError as error:
-                _log.warning("feed_failed", session_id=feed.session_id, code=error.code)
+                _log.debug("feed_failed", session_id=feed.session_id, code=error.code)
                 await asyncio.sleep(RETRY_S)
                 continue
             for event in events:

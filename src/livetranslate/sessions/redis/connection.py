@@ -41,6 +41,18 @@ Argument = str | bytes | int | float
 _PASSING = (OutOfMemoryError, ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
 """Refusals that pass; their codes are no part of the errors' texts."""
 
+PASSING = (
+    "OOM",
+    "LOADING",
+    "READONLY",
+    "MISCONF",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "NOREPLICAS",
+    "BUSY ",
+)
+"""Refusals of a server that may take the same command later."""
+
 PIPELINE = 512
 """Commands that leave together at most."""
 
@@ -70,13 +82,8 @@ class RedisConnection:
 
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
-        self._client: Any = cast(Any, redis.Redis).from_url(
-            options.url,
-            socket_connect_timeout=options.connect_timeout_s,
-            socket_timeout=options.answer_timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            protocol=3,
-        )
+        self._client = _client(options)
+        self._hearing = _client(options)
         # Answers are taken as they come.
         self._client.response_callbacks.clear()
         self._waiting: list[tuple[tuple[Argument, ...], asyncio.Future[Any]]] = []
@@ -117,7 +124,7 @@ class RedisConnection:
 
     def pubsub(self) -> PubSub:
         """Return a new connection that hears channels."""
-        return self._client.pubsub()
+        return self._hearing.pubsub()
 
     @property
     def reconnect_s(self) -> float:
@@ -131,8 +138,9 @@ class RedisConnection:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
         self._fail(self._waiting, BackendUnavailable("the connection to Redis is closed"))
-        with suppress(RedisError, OSError):
-            await self._client.aclose()
+        for client in (self._client, self._hearing):
+            with suppress(RedisError, OSError):
+                await client.aclose()
 
     async def _send(self) -> None:
         """Send what waits, one pipeline after the other, until nothing does."""
@@ -182,14 +190,25 @@ class RedisConnection:
                 answer.set_exception(error)
 
 
+def _client(options: RedisOptions) -> Any:
+    """Return a client with connections of its own, which repeats nothing by itself."""
+    return cast(Any, redis.Redis).from_url(
+        options.url,
+        socket_connect_timeout=options.connect_timeout_s,
+        socket_timeout=options.answer_timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        protocol=3,
+    )
+
+
 def _refusal(error: Exception) -> Exception:
     """Return the error for an answer: a server that is full, loading or read-only is away."""
     if isinstance(error, NoScriptError):
         return error
     text = str(error)
-    passing = isinstance(error, _PASSING) or text.startswith(("MISCONF", "BUSY "))
+    passing = isinstance(error, OutOfMemoryError | ReadOnlyError) or text.startswith(PASSING)
     if passing or not isinstance(error, ResponseError):
-        return BackendUnavailable(f"Redis does not take this now: {text}")
+        return BackendUnavailable(f"Redis takes nothing now: {text.partition(' script:')[0]}")
     return error
 
 
