@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import monotonic
 
@@ -9,6 +10,8 @@ import psutil
 
 SHORTEST_S = 0.5
 """Seconds that a measurement covers at least."""
+PERIOD_S = 2.0
+"""Seconds between two measurements where nothing else sets the pace."""
 
 
 class Machine:
@@ -46,6 +49,12 @@ class Machine:
             share = (busy_s - self._busy_s) / (total_s - self._total_s)
             self._cpu_percent = min(100.0, max(0.0, 100.0 * share))
         self._at, self._busy_s, self._total_s = self._clock(), busy_s, total_s
+
+    async def keep_sampling(self) -> None:
+        """Be the one loop that measures, until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            self.sample()
 
 
 def _cpu_times() -> tuple[float, float]:
