@@ -30,7 +30,7 @@ async def figures(platform, role: str) -> dict[str, float]:
 
 
 async def test_the_key_figures_are_the_same_in_status_and_metrics(platform):
-    while (status := await platform.get("/status"))["total_workers"] != 1:
+    while (status := await platform.get("/status"))["total_workers"] != 1:  # noqa: ASYNC110 - over HTTP there is no event
         await asyncio.sleep(0.05)
     assert set(KEY_FIGURES) <= set(status)
     assert 0 < status["memory_percent"] < 100

@@ -118,7 +118,7 @@ class Core:
         found: list[str] = []
         if self.edge.connections.closing or not self.manager.accepting:
             found.append("shutting down")
-        if not any(known.report.ready for known in self.desk.reports()):
+        if all(known.report.draining for known in self.desk.reports()):
             found.append("no worker is ready")
         if (error := await self.database_error()) is not None:
             found.append(f"database: {error}")
