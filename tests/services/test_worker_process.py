@@ -10,6 +10,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from livetranslate.domain.events import SessionEnded, SessionStarted
@@ -18,6 +19,7 @@ from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
+from livetranslate.sessions.work import EXIT_DRAINED, DrainJob, JobKind
 from support.hosting import Listener, finals, results
 from support.scoring import error_rate
 from support.speech import WHISPER_FIXTURE, recording
@@ -145,3 +147,14 @@ async def test_a_worker_without_its_main_process_ends(main: Main) -> None:
     await main.taken_by("s1", "w1")
     await main.server.close()
     assert await main.workers["w1"].wait() == 0
+
+
+@pytest.mark.timeout(120)
+async def test_a_drained_worker_says_by_its_exit_that_it_is_not_wanted(main: Main) -> None:
+    await main.start("w1")
+    await main.log.create("s1", SessionConfig(language="en"))
+    await main.taken_by("s1", "w1")
+    payload = msgspec.msgpack.encode(DrainJob())
+    await main.desk.submit(JobKind.DRAIN, payload, worker_id="w1", timeout_s=30)
+    assert await main.workers["w1"].wait() == EXIT_DRAINED
+    assert await main.holder("s1") is None

@@ -68,6 +68,16 @@ async def test_filters(stored: Stored) -> None:
         await stored.ids(q="?!")
 
 
+async def test_sessions_that_have_not_ended(stored: Stored) -> None:
+    for number, name in enumerate(["new", "active", "done", "failed"]):
+        await stored.session(name, number)
+    for name in ("active", "done"):
+        await stored.records.set_status(name, SessionStatus.ACTIVE, at=at(10))
+    await stored.records.set_status("done", SessionStatus.COMPLETED, at=at(11))
+    await stored.records.set_status("failed", SessionStatus.FAILED, at=at(11))
+    assert await stored.history.open_sessions() == {"new": at(0), "active": at(1)}
+
+
 async def test_pages_give_each_session_once(stored: Stored) -> None:
     names = [f"s{number:02}" for number in range(23)]
     for number, name in enumerate(names):

@@ -100,6 +100,7 @@ def api_queries(sqlite: bool) -> dict[str, queries.Query]:
         "list by kind, next page": listed(CURSOR, kind="bot"),
         "list by date": listed(since=at(100), until=at(200)),
         "list by language": listed(language="de"),
+        "open sessions": queries.open_sessions().limit(10_000),
         "session": queries.one_session("session-77"),
         "statistics": queries.statistics_of("session-77"),
         "languages": queries.spoken_in("session-77"),

@@ -35,6 +35,27 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
+def key_gauges(
+    *,
+    total_workers: float = 0,
+    ready_workers: float = 0,
+    total_sessions: float = 0,
+    session_queue_length: float = 0,
+    memory_percent: float,
+    cpu_percent: float,
+) -> list[Gauge]:
+    """Return the figures that every role tells under these names; one without a pool tells 0."""
+    told = [
+        ("total_workers", "Workers that report.", total_workers),
+        ("ready_workers", "Workers that take sessions now.", ready_workers),
+        ("total_sessions", "Live sessions.", total_sessions),
+        ("session_queue_length", "Live sessions without a worker.", session_queue_length),
+        ("memory_percent", "Memory of the machine in use, percent.", memory_percent),
+        ("cpu_percent", "CPU of the machine in use, percent.", cpu_percent),
+    ]
+    return [Gauge(name=name, help=text, values={(): value}) for name, text, value in told]
+
+
 class Metrics:
     """The metrics of one process."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -14,7 +15,10 @@ import psutil
 import structlog
 
 from livetranslate.domain.errors import InvalidInput, LiveTranslateError
+from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.metrics import Metrics
+from livetranslate.monitoring.rules import Thresholds
+from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWatch
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
 from livetranslate.sessions.desk.memory import MemoryDesk
@@ -67,6 +71,8 @@ class Core:
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
         metrics: Figures for Prometheus.
+        machine: How busy the machine is.
+        alerts: What is wrong, and was.
     """
 
     def __init__(self, settings: Settings, *, keeps_records: bool) -> None:
@@ -79,6 +85,9 @@ class Core:
         self.manager = SessionManager(self.log, self.records)
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()
+        self.machine = Machine()
+        self.alerts = self._alert_watch()
+        self._watching: asyncio.Task[None] | None = None
         self.process = psutil.Process()
         self._started = time.monotonic()
 
@@ -92,9 +101,13 @@ class Core:
         if self.database is not None:
             await migrate(self.database)
         self.manager.start()
+        self._watching = asyncio.create_task(self.alerts.run(), name="alerts")
 
     async def close(self, grace_s: float = 10.0) -> None:
         """End every session in order, then let go of the database."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self.edge.close()
         await self.manager.close(grace_s)
         if self.database is not None:
@@ -105,15 +118,31 @@ class Core:
         found: list[str] = []
         if self.edge.connections.closing or not self.manager.accepting:
             found.append("shutting down")
-        if not any(known.report.ready for known in self.desk.reports()):
+        if all(known.report.draining for known in self.desk.reports()):
             found.append("no worker is ready")
+        if (error := await self.database_error()) is not None:
+            found.append(f"database: {error}")
+        return found
+
+    async def database_error(self) -> str | None:
+        """Return why the database cannot be reached; None if it can, or if there is none."""
         if self.database is not None:
             try:
                 async with self.database.read() as connection:
                     await connection.exec_driver_sql("SELECT 1")
             except LiveTranslateError as error:
-                found.append(f"database: {error.message}")
-        return found
+                return error.message
+        return None
+
+    def _alert_watch(self) -> AlertWatch:
+        sources = AlertSources(
+            reports=self.desk.reports,
+            log=self.log,
+            recorder=self.manager.recorder_state,
+            database=self.database_error,
+        )
+        thresholds = Thresholds(heartbeat_s=self.settings.worker_heartbeat_interval)
+        return AlertWatch(sources, self.machine, AlertOptions(thresholds=thresholds))
 
 
 class LocalWorkers:

@@ -15,8 +15,10 @@ from livetranslate.domain.errors import InvalidInput, NotFound
 from livetranslate.domain.messages import Service
 from livetranslate.domain.session import EndReason
 from livetranslate.services import problems
+from livetranslate.services.api.alerts import alerts_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
+from livetranslate.services.api.pool import pool_router
 from livetranslate.services.api.sessions import sessions_router
 from livetranslate.services.api.status import (
     connections_router,
@@ -62,7 +64,10 @@ def create_orchestration_app(
     subscriptions = Subscriptions(
         _sources(core, gateway), period_s=core.edge.options.service_period_s
     )
-
+    core.alerts.watch(breakers=lambda: _breakers(gateway))
+    core.alerts.listen(
+        lambda changes: subscriptions.announce(Service.ALERTS, core.alerts.describe(changes))
+    )
     _add_routes(app, core, gateway)
     add_web(app, web)
     events = OrchestrationEvents(core.edge, subscriptions, translator, _requests(core, gateway))
@@ -89,12 +94,24 @@ def _in_front(app: ASGIApp, core: Core, gateway: Gateway) -> ASGIApp:
     return RequestIdMiddleware(crossed)
 
 
+def _breakers(gateway: Gateway) -> dict[str, str]:
+    """Return the state of the breaker of every instance, by service and address."""
+    fleet = gateway.fleet
+    now = fleet.clock()
+    return {
+        f"{one.instance.service} {one.instance.url}": one.breaker.state(now).value
+        for one in fleet.backends()
+    }
+
+
 def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     settings = core.settings
     app.include_router(health_router(core, gateway))
     app.include_router(services_router(gateway))
     app.include_router(status_router(core))
     app.include_router(connections_router(core))
+    app.include_router(pool_router(core))
+    app.include_router(alerts_router(core.alerts.book))
     uploads = Uploads(
         core.edge,
         max_bytes=settings.direct_max_mb * 1024 * 1024,
@@ -144,8 +161,12 @@ def _sources(
     async def translation() -> dict[str, Any]:
         return await gateway.get("translation", "/api/health")
 
+    async def alerts() -> dict[str, Any]:
+        return core.alerts.describe()
+
     return {
         Service.HEALTH: own_health,
+        Service.ALERTS: alerts,
         Service.CONNECTIONS: connections,
         Service.WORKERS: workers,
         Service.WHISPER: whisper,

@@ -104,6 +104,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         lags_s: Seconds that each session is behind real time, in the same order.
         claim_ages_s: Seconds for which each session has been held, in the same order.
         touch_ages_s: Seconds since each claim was last kept alive, in the same order.
+        model_loads: Share of the last seconds that each model computed, in the order of ``models``.
         load: Computing time that its sessions want, as a share of what there is.
         rtf: Computing seconds for a second of audio lately; None while there was none.
         loop_lag_s: Seconds by which the event loop was late lately.
@@ -129,6 +130,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     lags_s: tuple[float, ...] = ()
     claim_ages_s: tuple[float, ...] = ()
     touch_ages_s: tuple[float, ...] = ()
+    model_loads: tuple[float, ...] = ()
     load: float = 0.0
     rtf: float | None = None
     loop_lag_s: float = 0.0

@@ -262,7 +262,7 @@ class Worker:
     def _report(self) -> WorkerReport:
         hosts, now, vitals = list(self._hosts), monotonic(), self._vitals
         held = list(self._hosts.values())
-        why_not = self._why_not()
+        models, why_not = self._models.loaded(), self._why_not()
         return WorkerReport(
             worker_id=self._worker_id,
             pid=os.getpid(),
@@ -270,7 +270,7 @@ class Worker:
             ready=why_not is None,
             sessions=tuple(host.session_id for host in hosts),
             buffered_s=tuple(round(host.buffered_s, 2) for host in hosts),
-            models=tuple(self._models.loaded()),
+            models=tuple(models),
             memory_bytes=vitals.figures.memory_bytes,
             cpu_percent=self._process.cpu_percent(),
             default_engine=self._default_engine,
@@ -280,6 +280,7 @@ class Worker:
             lags_s=tuple(round(host.lag_s, 2) for host in hosts),
             claim_ages_s=tuple(round(now - one.since, 2) for one in held),
             touch_ages_s=tuple(round(now - one.touched_at, 2) for one in held),
+            model_loads=tuple(vitals.model_load(model) for model in models),
             load=vitals.figures.load,
             rtf=None if vitals.rtf is None else round(vitals.rtf, 4),
             loop_lag_s=vitals.figures.loop_lag_s,

@@ -23,6 +23,7 @@ from livetranslate.storage.loading import load_segments, summary_fields
 from livetranslate.storage.queries import (
     list_sessions,
     one_session,
+    open_sessions,
     search_segments,
     segments_of,
     spoken_in,
@@ -30,6 +31,7 @@ from livetranslate.storage.queries import (
 )
 
 MAX_PAGE = 200
+MAX_OPEN = 10_000
 MAX_DIGITS = 19
 """Digits of a key of 64 bits, less one."""
 
@@ -72,6 +74,15 @@ class SessionHistory:
             sessions=[SessionSummary(**fields) for fields in summaries],
             next_cursor=_cursor_behind(rows[limit - 1]) if more else None,
         )
+
+    async def open_sessions(self) -> dict[str, datetime]:
+        """Return when each session was created that is ``initializing`` or ``active``.
+
+        The oldest ``MAX_OPEN`` of them, should there be more.
+        """
+        async with self._database.read() as connection:
+            rows = (await connection.execute(open_sessions().limit(MAX_OPEN))).all()
+        return {session_id: created_at for session_id, created_at in rows}
 
     async def session(self, session_id: str) -> SessionDetail:
         """Return one session; raises NotFound."""

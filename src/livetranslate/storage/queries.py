@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, union
 
+from livetranslate.domain.session import SessionStatus
 from livetranslate.storage.found import SessionFilter
 from livetranslate.storage.search import transcripts_hold, translations_hold, words_of
 from livetranslate.storage.tables import (
@@ -51,6 +52,13 @@ _SEGMENT: tuple[Any, ...] = (
     TranscriptRow.words,
 )
 _STATISTICS = SessionStatisticsRow.session_id == SessionRow.session_id
+
+
+def open_sessions() -> Query:
+    """Return the query of sessions that have not ended, oldest first, with their creation."""
+    states = [SessionStatus.INITIALIZING.value, SessionStatus.ACTIVE.value]
+    query = _select(SessionRow.session_id, SessionRow.created_at)
+    return query.where(SessionRow.status.in_(states)).order_by(SessionRow.created_at)
 
 
 def list_sessions(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
-import psutil
 from fastapi import APIRouter, Query, Response
 
-from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge
+from livetranslate.asr.engine import LoadedModel
+from livetranslate.monitoring.alerts import Severity
+from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge, key_gauges
 from livetranslate.services.core import Core
 from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.sessions.log.base import SessionState
@@ -19,14 +23,25 @@ async def pool_status(core: Core) -> dict[str, Any]:
     reports = core.desk.reports()
     live = _live(await core.log.sessions())
     return {
+        **_key_figures(core, reports, live),
+        "job_queue_length": core.desk.queued,
+        "worker_load": round(sum(known.report.load for known in reports), 3),
+        "worker_lag_s": max((known.report.lag_s for known in reports), default=0.0),
+        "alerts": len(core.alerts.book.active),
+        "uptime_s": core.uptime_s,
+    }
+
+
+def _key_figures(
+    core: Core, reports: list[ReportAge], live: list[SessionState]
+) -> dict[str, float]:
+    return {
         "total_workers": len(reports),
         "ready_workers": sum(known.report.ready for known in reports),
         "total_sessions": len(live),
         "session_queue_length": sum(state.worker_id is None for state in live),
-        "job_queue_length": core.desk.queued,
-        "memory_percent": psutil.virtual_memory().percent,
-        "cpu_percent": psutil.cpu_percent(),
-        "uptime_s": core.uptime_s,
+        "memory_percent": core.machine.memory_percent,
+        "cpu_percent": core.machine.cpu_percent,
     }
 
 
@@ -40,17 +55,10 @@ async def models_status(core: Core) -> dict[str, Any]:
     """Return every loaded model, worker by worker."""
     return {
         "models": [
-            {
-                "worker_id": known.report.worker_id,
-                **msgspec.to_builtins(model.info),
-                "languages": list(model.capabilities.languages),
-                "references": model.references,
-                "in_flight": model.in_flight,
-                "queued": model.queued,
-                "idle_s": round(model.idle_s, 3),
-            }
+            _model(known.report.worker_id, model, load)
             for known in core.desk.reports()
-            for model in known.report.models
+            for model, load in zip_longest(known.report.models, known.report.model_loads)
+            if model is not None
         ]
     }
 
@@ -100,16 +108,37 @@ async def gauges(core: Core) -> list[Gauge]:
         ("jobs_queued", "Jobs that wait for a worker.", core.desk.queued),
     ]
     found = [Gauge(name=name, help=text, values={(): value}) for name, text, value in single]
-    memory = {(one.report.worker_id,): float(one.report.memory_bytes) for one in reports}
     return [
+        *key_gauges(**_key_figures(core, reports, states)),
         *found,
-        Gauge(
-            name="worker_memory_bytes",
-            help="Memory of each worker.",
-            values=memory,
-            labels=("worker",),
-        ),
+        *_worker_gauges(reports),
+        _alert_gauge(core),
     ]
+
+
+def _worker_gauges(reports: list[ReportAge]) -> list[Gauge]:
+    told: list[tuple[str, str, Callable[[ReportAge], float]]] = [
+        ("memory_bytes", "Memory of each worker.", lambda one: one.report.memory_bytes),
+        ("sessions", "Sessions of each worker.", lambda one: len(one.report.sessions)),
+        ("load", "Computing time that sessions want, 1 is all.", lambda one: one.report.load),
+        ("lag_seconds", "Seconds that sessions are behind.", lambda one: one.report.lag_s),
+        ("heartbeat_age_seconds", "Seconds since the last report.", lambda one: one.age_s),
+    ]
+    return [
+        Gauge(
+            name=f"worker_{name}",
+            help=text,
+            values={(one.report.worker_id,): float(read(one)) for one in reports},
+            labels=("worker",),
+        )
+        for name, text, read in told
+    ]
+
+
+def _alert_gauge(core: Core) -> Gauge:
+    active = Counter(alert.severity.value for alert in core.alerts.book.active)
+    values = {(severity.value,): float(active[severity.value]) for severity in Severity}
+    return Gauge(name="alerts", help="Active alerts.", values=values, labels=("severity",))
 
 
 def status_router(core: Core) -> APIRouter:
@@ -168,25 +197,67 @@ def _live(states: list[SessionState]) -> list[SessionState]:
 
 def _worker(known: ReportAge, states: dict[str, SessionState]) -> dict[str, Any]:
     report = known.report
-    sessions = [
-        {
-            "session_id": session_id,
-            "buffer_s": round(buffered_s, 3),
-            "epoch": states[session_id].epoch if session_id in states else None,
-        }
-        for session_id, buffered_s in zip(report.sessions, report.buffered_s, strict=False)
-    ]
     return {
         "worker_id": report.worker_id,
         "host": report.host,
         "pid": report.pid,
         "ready": report.ready,
+        "why_not": report.why_not,
+        "draining": report.draining,
+        "started_at": report.started_at.isoformat() if report.started_at else None,
         "heartbeat_age_s": round(known.age_s, 3),
-        "sessions": sessions,
+        "sessions": _sessions(known, states),
+        "max_sessions": report.max_sessions or None,
+        "load": report.load,
+        "rtf": report.rtf,
+        "lag_s": report.lag_s,
+        "loop_lag_s": report.loop_lag_s,
         "memory_bytes": report.memory_bytes,
+        "memory_limit_bytes": report.memory_limit_bytes,
         "cpu_percent": report.cpu_percent,
         "default_engine": report.default_engine,
         "default_reason": report.default_reason,
         "device": report.device,
         "models": [model.info.model for model in report.models],
+    }
+
+
+def _sessions(known: ReportAge, states: dict[str, SessionState]) -> list[dict[str, Any]]:
+    """Return a worker's sessions; what it does not tell of them is null."""
+    report = known.report
+    told = zip_longest(
+        report.sessions,
+        report.buffered_s,
+        report.lags_s,
+        report.claim_ages_s,
+        report.touch_ages_s,
+    )
+    return [
+        {
+            "session_id": session_id,
+            "buffer_s": buffered_s,
+            "lag_s": lag_s,
+            "held_s": _since(held_s, known),
+            "claim_age_s": _since(touched_s, known),
+            "epoch": states[session_id].epoch if session_id in states else None,
+        }
+        for session_id, buffered_s, lag_s, held_s, touched_s in told
+    ]
+
+
+def _since(age_s: float | None, known: ReportAge) -> float | None:
+    """Return an age of a report as it is now."""
+    return None if age_s is None else round(age_s + known.age_s, 3)
+
+
+def _model(worker_id: str, model: LoadedModel, load: float | None) -> dict[str, Any]:
+    return {
+        "worker_id": worker_id,
+        **msgspec.to_builtins(model.info),
+        "languages": list(model.capabilities.languages),
+        "references": model.references,
+        "load": load,
+        "in_flight": model.in_flight,
+        "queued": model.queued,
+        "idle_s": round(model.idle_s, 3),
     }

@@ -60,6 +60,14 @@ class Subscriptions:
         for service in tuple(self._outboxes):
             self._forget(service, outbox)
 
+    def announce(self, service: Service, data: dict[str, Any]) -> None:
+        """Tell all subscribers of a service at once; unlike its state, this is never left out."""
+        outboxes = tuple(self._outboxes.get(service, ()))
+        if outboxes:
+            frame = Frame(ServiceEvent(service=service, data=data))
+            for outbox in outboxes:
+                outbox.put(frame)
+
     def _forget(self, service: Service, outbox: Outbox) -> None:
         outboxes = self._outboxes.get(service)
         if outboxes is None:

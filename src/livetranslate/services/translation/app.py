@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ from fastapi import FastAPI, Response, WebSocket
 
 from livetranslate import __version__
 from livetranslate.domain.errors import InvalidInput, MessageTooLarge
-from livetranslate.monitoring.metrics import CONTENT_TYPE, Metrics
+from livetranslate.monitoring.machine import Machine
+from livetranslate.monitoring.metrics import CONTENT_TYPE, Metrics, key_gauges
 from livetranslate.services import problems
 from livetranslate.services.api.guard import RequestFigures
 from livetranslate.services.translation.models import (
@@ -53,10 +55,13 @@ def create_translation_app(
         close_translator: Whether the application's end closes the translator.
     """
     started = clock()
+    machine = Machine()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        sampling = asyncio.create_task(machine.keep_sampling())
         yield
+        sampling.cancel()
         if close_translator:
             await translator.close()
 
@@ -70,7 +75,8 @@ def create_translation_app(
     @app.get("/metrics", tags=["state"])
     async def prometheus() -> Response:
         """Return the figures for Prometheus."""
-        return Response(metrics.exposition(()), media_type=CONTENT_TYPE)
+        gauges = key_gauges(memory_percent=machine.memory_percent, cpu_percent=machine.cpu_percent)
+        return Response(metrics.exposition(gauges), media_type=CONTENT_TYPE)
 
     @app.websocket("/ws")
     async def stream(socket: WebSocket) -> None:

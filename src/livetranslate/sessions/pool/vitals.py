@@ -9,6 +9,7 @@ from time import monotonic
 
 import psutil
 
+from livetranslate.asr.engine import LoadedModel
 from livetranslate.asr.manager import ModelManager
 from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.pool.admission import (
@@ -27,6 +28,8 @@ KEPT_TICKS = 16
 """Ticks over which the latest lateness counts."""
 BEHIND_S = 1.0
 """Seconds from which a session counts as behind real time."""
+BUSY_KEPT = 6
+"""Measurements over which the share is taken that each model computed."""
 
 
 class Vitals:
@@ -55,6 +58,7 @@ class Vitals:
         self._gauge = LoadGauge()
         self._late_s: deque[float] = deque([0.0], maxlen=KEPT_TICKS)
         self._gone_s = 0.0
+        self._busy: deque[tuple[float, dict[tuple[str, str], float]]] = deque(maxlen=BUSY_KEPT)
         self._looked_at = clock()
         self._open = asyncio.Event()
         self.measure()
@@ -63,6 +67,14 @@ class Vitals:
     def rtf(self) -> float | None:
         """Computing seconds for a second of audio lately, or None without audio."""
         return self._gauge.rtf
+
+    def model_load(self, model: LoadedModel) -> float:
+        """Return the share of the last seconds that a model computed."""
+        known = [(at, busy[_name(model)]) for at, busy in self._busy if _name(model) in busy]
+        if len(known) < 2:
+            return 0.0
+        (first_at, first_s), (last_at, last_s) = known[0], known[-1]
+        return round(max(0.0, last_s - first_s) / max(last_at - first_at, 1e-9), 3)
 
     @property
     def why_not(self) -> str | None:
@@ -90,6 +102,8 @@ class Vitals:
         lags = {(host.session_id, host.claim.epoch): host.lag_s for host in hosts}
         behind = [session for session, lag_s in lags.items() if lag_s >= BEHIND_S]
         audio_s = self._gone_s + sum(heard.values())
+        loaded = self._models.loaded()
+        self._busy.append((now, {_name(model): model.busy_s for model in loaded}))
         self._gauge.read(now, self._models.live_s, audio_s, heard, behind)
         self.figures = WorkerFigures(
             load=round(self._gauge.load, 3),
@@ -120,3 +134,7 @@ class Vitals:
             self._open.clear()
         else:
             self._open.set()
+
+
+def _name(model: LoadedModel) -> tuple[str, str]:
+    return (model.info.engine, model.info.model)
