@@ -17,6 +17,7 @@ import psutil
 
 START_S = 90.0
 STOP_S = 40.0
+ORPHANS_S = 10.0
 
 
 class Part:
@@ -103,8 +104,13 @@ class Part:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """``kill -9``; what it started goes by itself, as it has to."""
+        """``kill -9``; return once what it started has gone by itself, as it has to."""
+        children = [psutil.Process(pid) for pid in self.children()] if self.running else []
         self._end(signal.SIGKILL)
+        _, left = psutil.wait_procs(children, timeout=ORPHANS_S)
+        for process in left:
+            process.kill()
+        assert not left, f"what {self.name} started outlived it: {left}"
 
     def freeze(self) -> None:
         """SIGSTOP to it and to what it started."""
