@@ -250,7 +250,7 @@ async def test_the_dashboard_is_one_answer_under_both_its_addresses(up):
 
 async def test_not_ready_without_workers(tmp_path):
     async with platform_running(tmp_path, apart=False) as up:
-        up.core.desk.worker_gone("scripted")
+        await up.core.desk.worker_gone("scripted")
         async with up.http.get(up.url("orchestration", "/api/health/ready")) as response:
             assert response.status == 503
             assert (await response.json())["problems"] == ["no worker is ready"]

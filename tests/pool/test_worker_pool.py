@@ -13,7 +13,7 @@ import pytest
 
 from livetranslate.domain.events import SessionEnded, SessionEvent, TranscriptionResult
 from livetranslate.domain.session import EndReason, SessionConfig
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
@@ -69,7 +69,7 @@ asyncio.run(main())
 class Place:
     def __init__(self, folder: Path) -> None:
         self.log = MemorySessionLog(LogOptions(claim_ttl_s=2.0))
-        self.desk = Desk()
+        self.desk = MemoryDesk()
         self.server = LogServer(self.log, self.desk, folder / "link")
         self._folder = folder
         program = folder / "worker.py"

@@ -14,7 +14,7 @@ import pytest
 
 from livetranslate.domain.events import SessionEnded, SessionStarted
 from livetranslate.domain.session import EndReason, SessionConfig
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
@@ -35,7 +35,7 @@ class Main:
     def __init__(self, folder: Path) -> None:
         # A dead worker's claim must be free because its link broke, not by its age.
         self.log = MemorySessionLog(LogOptions(claim_ttl_s=1e6))
-        self.desk = Desk()
+        self.desk = MemoryDesk()
         self.server = LogServer(self.log, self.desk, folder / "link")
         self.workers: dict[str, Process] = {}
         self._folder = folder

@@ -12,12 +12,13 @@ from support.logs import BACKENDS, REDIS_UNIT_S, MakeLog, opened_log
 from support.redis_server import RedisServer
 
 REAL_TIME = {
+    "test_desk.py",
     "test_host.py",
     "test_supervisor.py",
     "test_worker.py",
     "test_worker_processes.py",
 }
-"""Modules whose tests wait for other processes or threads, which know no virtual time."""
+"""Modules whose tests wait for other processes (a Redis too) or threads, which know no virtual time."""
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):

@@ -20,7 +20,7 @@ from livetranslate.domain.errors import (
     error_types,
 )
 from livetranslate.domain.session import SessionConfig
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.errors import ErrorData, error_data, rebuilt
 from livetranslate.sessions.link.client import WorkerLink
 from livetranslate.sessions.link.frames import MAX_FRAME_BYTES
@@ -37,7 +37,7 @@ class Main:
 
     def __init__(self, path: Path) -> None:
         self.log = MemorySessionLog(clock=VirtualClock())
-        self.desk = Desk(clock=VirtualClock())
+        self.desk = MemoryDesk(clock=VirtualClock())
         self.server = LogServer(self.log, self.desk, path)
 
     async def connect(self) -> WorkerLink:

@@ -19,7 +19,7 @@ from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.domain.speech import Hypothesis
 from livetranslate.domain.transcription import Transcription
 from livetranslate.monitoring.latch import Band
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.log.base import Claim
 from livetranslate.sessions.pool.admission import AdmissionOptions
 from livetranslate.sessions.work import (
@@ -45,7 +45,7 @@ class Place:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.desk = Desk()
+        self.desk = MemoryDesk()
         self.workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
 
     def start(self, name: str, *, log: Any = None, **options: Any) -> Worker:

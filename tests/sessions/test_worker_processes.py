@@ -10,7 +10,7 @@ from pathlib import Path
 
 from livetranslate.domain.events import SessionEnded, SessionEvent, TranscriptionResult
 from livetranslate.domain.session import SessionConfig, SessionStatus
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
@@ -57,7 +57,7 @@ async def test_killed_workers_lose_and_double_nothing(tmp_path: Path):
     # The claims of a killed worker must be free because its connection broke, not by their age.
     log = MemorySessionLog(LogOptions(claim_ttl_s=1e6))
     records = MemoryRecords()
-    server = LogServer(log, Desk(), tmp_path / "link")
+    server = LogServer(log, MemoryDesk(), tmp_path / "link")
     await server.start()
     program = tmp_path / "worker.py"
     program.write_text(WORKER)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.link.client import WorkerLink
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.base import LogOptions, SessionLog
@@ -39,7 +39,7 @@ async def opened_log(
         yield log
         return
     with TemporaryDirectory() as folder:
-        server = LogServer(log, Desk(clock=VirtualClock()), Path(folder) / "link")
+        server = LogServer(log, MemoryDesk(clock=VirtualClock()), Path(folder) / "link")
         await server.start()
         link = await WorkerLink.connect(server.path)
         yield link.log

@@ -17,7 +17,7 @@ from livetranslate.domain.errors import InvalidInput, LiveTranslateError
 from livetranslate.monitoring.metrics import Metrics
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.memory import MemorySessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
@@ -73,7 +73,7 @@ class Core:
         self.settings = settings
         _make_data_folder(settings.livetranslate_data)
         self.log = MemorySessionLog(settings.log_options())
-        self.desk = Desk()
+        self.desk = MemoryDesk()
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
         self.manager = SessionManager(self.log, self.records)

@@ -21,7 +21,7 @@ from livetranslate.services.forwarding import ForwardedSession
 from livetranslate.services.gateway.fleet import Backend
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.instance_link import InstanceLink
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.base import Desk
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.work import WorkerReport
 

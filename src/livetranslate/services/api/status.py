@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 
 from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge
 from livetranslate.services.core import Core
-from livetranslate.sessions.desk import ReportAge
+from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.sessions.log.base import SessionState
 
 

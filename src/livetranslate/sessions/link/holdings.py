@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from livetranslate.domain.errors import ClaimLost, LiveTranslateError
 from livetranslate.domain.events import SessionEnded, SessionEvent
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.errors import ErrorData
 from livetranslate.sessions.log.base import Checkpoint, Claim, SessionLog
 from livetranslate.sessions.work import Job, WorkerReport
@@ -23,7 +23,7 @@ class Holdings:
         desk: The desk behind.
     """
 
-    def __init__(self, log: SessionLog, desk: Desk) -> None:
+    def __init__(self, log: SessionLog, desk: MemoryDesk) -> None:
         self._log = log
         self._desk = desk
         self._claims: dict[str, tuple[Claim, int]] = {}
@@ -107,7 +107,7 @@ class Holdings:
     async def give_back(self) -> None:
         """Give everything to other workers."""
         for worker_id in self._workers:
-            self._desk.worker_gone(worker_id)
+            await self._desk.worker_gone(worker_id)
         for claim, call_id in list(self._claims.values()):
             with suppress(LiveTranslateError):
                 await self.release(call_id, claim)

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from livetranslate.domain.errors import InternalError, InvalidInput, LiveTranslateError
-from livetranslate.sessions.desk import Desk
+from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.errors import error_data
 from livetranslate.sessions.link.frames import (
     Answer,
@@ -43,7 +43,7 @@ class LogServer:
         path: Where the socket is made; only this user may connect.
     """
 
-    def __init__(self, log: SessionLog, desk: Desk, path: Path) -> None:
+    def __init__(self, log: SessionLog, desk: MemoryDesk, path: Path) -> None:
         self._shared = log
         self._desk = desk
         self._path = path
@@ -81,7 +81,7 @@ class LogServer:
 class _Peer:
     """One worker's connection: its calls under way and what it holds."""
 
-    def __init__(self, log: SessionLog, desk: Desk, on_gone: Callable[[_Peer], None]) -> None:
+    def __init__(self, log: SessionLog, desk: MemoryDesk, on_gone: Callable[[_Peer], None]) -> None:
         self.connection = FrameConnection(self._receive, self._lost)
         self.gone = asyncio.Event()
         self._log = log

@@ -16,7 +16,7 @@ import structlog
 
 from livetranslate.domain.errors import LiveTranslateError, NotFound
 from livetranslate.sessions.clock import Clock, SystemClock
-from livetranslate.sessions.desk import ReportAge
+from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.sessions.log.base import SessionState
 from livetranslate.sessions.pool.health import HealthOptions, Patient, PoolHealth
 from livetranslate.sessions.pool.scaling import Demand, PoolWorker, Scaling, ScalingOptions

@@ -1,12 +1,10 @@
-"""The desk of the main process: callers submit jobs, workers take them and report."""
+"""A desk in one process."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from collections import deque
-
-import msgspec
 
 from livetranslate.domain.errors import (
     BackendUnavailable,
@@ -15,35 +13,10 @@ from livetranslate.domain.errors import (
     Overloaded,
 )
 from livetranslate.sessions.clock import Clock, SystemClock
+from livetranslate.sessions.desk.base import DeskOptions, ReportAge
 from livetranslate.sessions.errors import ErrorData, rebuilt
 from livetranslate.sessions.signal import Signal
 from livetranslate.sessions.work import Job, JobKind, WorkerReport
-
-
-class DeskOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds and times of the desk.
-
-    Attributes:
-        max_queued: Jobs that may wait; one more is refused with Overloaded.
-        max_attempts: Workers that may be lost over a job before it fails.
-        worker_timeout_s: A worker silent for so long counts as lost.
-    """
-
-    max_queued: int = 256
-    max_attempts: int = 3
-    worker_timeout_s: float = 90.0
-
-
-class ReportAge(msgspec.Struct, frozen=True):
-    """The newest report of a worker.
-
-    Attributes:
-        report: What it said.
-        age_s: Seconds since it said so.
-    """
-
-    report: WorkerReport
-    age_s: float
 
 
 class _Task:
@@ -56,8 +29,8 @@ class _Task:
         self.attempts = 0
 
 
-class Desk:
-    """A ``WorkerDesk`` with the callers' side; to be used from one event loop.
+class MemoryDesk:
+    """A ``Desk`` in one process; to be used from one event loop.
 
     Args:
         options: Bounds and times.
@@ -83,23 +56,7 @@ class Desk:
         worker_id: str | None = None,
         timeout_s: float | None = None,
     ) -> bytes:
-        """Have a job done and return its MessagePack result.
-
-        A job whose worker is lost goes to another one, first in the queue. Cancelling the call
-        takes the job from the queue; what a worker has begun it finishes for nothing.
-
-        Args:
-            kind: What is to be done.
-            payload: MessagePack of the kind's argument structure.
-            worker_id: The worker that must do it, or None for any.
-            timeout_s: Seconds for waiting and work together; None for no limit.
-
-        Raises:
-            LiveTranslateError: What the worker reported, as its own type.
-            NotFound: There is no such worker.
-            Overloaded: Too many jobs wait.
-            BackendUnavailable: The time is over, or every worker that took the job was lost.
-        """
+        """See Desk."""
         self._drop_silent()
         if worker_id is not None and worker_id not in self._heard:
             raise NotFound(f"there is no worker {worker_id}", field="worker_id")
@@ -123,7 +80,7 @@ class Desk:
             self._drop(task)
 
     def reports(self) -> list[ReportAge]:
-        """Return the newest report of every worker that is not lost, by worker id."""
+        """See Desk."""
         self._drop_silent()
         now = self._clock.monotonic()
         return [ReportAge(report, now - at) for _, (report, at) in sorted(self._reports.items())]
@@ -157,22 +114,9 @@ class Desk:
 
     # For whoever watches the workers
 
-    def worker_gone(self, worker_id: str) -> None:
-        """Give a lost worker's jobs to others and forget the worker."""
-        self._heard.pop(worker_id, None)
-        self._reports.pop(worker_id, None)
-        lost = [task for task in self._tasks.values() if task.holder == worker_id]
-        for task in reversed(lost):
-            task.holder = None
-            if task.attempts >= self._options.max_attempts:
-                message = f"{task.attempts} workers were lost over this job"
-                self._fail(task, BackendUnavailable(message))
-            else:
-                self._queue.appendleft(task)
-        for task in list(self._queue):
-            if task.job.worker_id == worker_id:
-                self._fail(task, BackendUnavailable(f"worker {worker_id} was lost"))
-        self._queued.notify()
+    async def worker_gone(self, worker_id: str) -> None:
+        """See Desk."""
+        self._lose(worker_id)
 
     def put_back(self, job_id: str) -> None:
         """Queue a job again that a worker was given but never got; it is no attempt."""
@@ -194,7 +138,23 @@ class Desk:
         """
         silent_since = self._clock.monotonic() - self._options.worker_timeout_s
         for worker_id in [name for name, at in self._heard.items() if at < silent_since]:
-            self.worker_gone(worker_id)
+            self._lose(worker_id)
+
+    def _lose(self, worker_id: str) -> None:
+        self._heard.pop(worker_id, None)
+        self._reports.pop(worker_id, None)
+        lost = [task for task in self._tasks.values() if task.holder == worker_id]
+        for task in reversed(lost):
+            task.holder = None
+            if task.attempts >= self._options.max_attempts:
+                message = f"{task.attempts} workers were lost over this job"
+                self._fail(task, BackendUnavailable(message))
+            else:
+                self._queue.appendleft(task)
+        for task in list(self._queue):
+            if task.job.worker_id == worker_id:
+                self._fail(task, BackendUnavailable(f"worker {worker_id} was lost"))
+        self._queued.notify()
 
     def _take(self, worker_id: str) -> Job | None:
         for task in self._queue:

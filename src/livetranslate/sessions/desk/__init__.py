@@ -1,0 +1,1 @@
+"""The desk: callers submit jobs, workers take them and report."""

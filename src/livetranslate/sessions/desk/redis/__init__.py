@@ -1,0 +1,1 @@
+"""The desk of an installation of many machines, over Redis."""

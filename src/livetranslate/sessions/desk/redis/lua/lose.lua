@@ -1,0 +1,2 @@
+-- ARGV: worker, max_attempts.
+lose(ARGV[1], tonumber(ARGV[2]))
