@@ -18,7 +18,7 @@ REAL_TIME = {
     "test_worker.py",
     "test_worker_processes.py",
 }
-"""Modules whose tests wait for other processes (a Redis too) or threads, which know no virtual time."""
+"""Modules whose tests wait for threads or other processes (Redis), which know no virtual time."""
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):
