@@ -79,6 +79,18 @@ def _database_url(url: SecretStr) -> SecretStr:
         raise ValueError(error.message) from error
 
 
+def _unless_off(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "off" else value
+
+
+def _redis_url(url: SecretStr | None) -> SecretStr | None:
+    if url is not None and not url.get_secret_value().startswith(
+        ("redis://", "rediss://", "unix://")
+    ):
+        raise ValueError("begins with redis://, rediss:// or unix://, or is 'off'")
+    return url
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -166,7 +178,9 @@ class Settings(BaseSettings):
     websocket_timeout: Seconds = 1800.0
     websocket_heartbeat_interval: Seconds = 30.0
 
-    redis_url: SecretStr | None = None
+    redis_url: Annotated[
+        SecretStr | None, BeforeValidator(_unless_off), AfterValidator(_redis_url)
+    ] = None
     redis_session_queue: str = "voice_sessions"
     redis_worker_response_queue: str = "worker_responses"
     redis_cache_ttl: Seconds = 3600.0
@@ -211,7 +225,9 @@ class Settings(BaseSettings):
     def log_options(self) -> LogOptions:
         """Return the bounds of the session log."""
         return LogOptions(
-            session_timeout_s=self.websocket_timeout, max_sessions=self.max_concurrent_sessions
+            claim_ttl_s=self.worker_claim_ttl,
+            session_timeout_s=self.websocket_timeout,
+            max_sessions=self.max_concurrent_sessions,
         )
 
     def pool_options(self, number: int) -> PoolOptions:

@@ -31,7 +31,7 @@ class Installation:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
-        self._environment = {"HOST": "127.0.0.1", **environment}
+        self._environment = {"HOST": "127.0.0.1", "REDIS_URL": "off", **environment}
         ports = [free_port() for _ in range(3)]
         self.url, self.whisper, self.translation = (f"http://127.0.0.1:{port}" for port in ports)
         self.websocket = f"ws://127.0.0.1:{ports[0]}/ws"

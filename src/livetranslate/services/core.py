@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -19,14 +15,12 @@ from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.metrics import Metrics
 from livetranslate.monitoring.rules import Thresholds
 from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWatch
+from livetranslate.services.backbone import SharedBackbone, make_backbone
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
-from livetranslate.sessions.desk.memory import MemoryDesk
-from livetranslate.sessions.link.server import LogServer
-from livetranslate.sessions.log.memory import MemorySessionLog
+from livetranslate.sessions.desk.base import Desk
+from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
-from livetranslate.sessions.pool.pool import WorkerPool
-from livetranslate.sessions.supervisor import WorkerSupervisor
 from livetranslate.settings import Settings
 from livetranslate.storage.database import Database
 from livetranslate.storage.records import SqlSessionRecords
@@ -50,11 +44,6 @@ def edge_options(settings: Settings) -> EdgeOptions:
     )
 
 
-def worker_count(settings: Settings) -> int:
-    """Return how many local workers run; ``auto`` is one a device."""
-    return 1 if settings.worker_pool_size == "auto" else settings.worker_pool_size
-
-
 class Core:
     """Sessions of this process, from the edge to the workers' door.
 
@@ -64,6 +53,7 @@ class Core:
 
     Attributes:
         settings: The process's settings.
+        backbone: What holds log and desk; whoever runs the process opens and closes it.
         log: Log of the live sessions.
         desk: Jobs and reports of the workers.
         manager: Opens, feeds and ends sessions.
@@ -78,11 +68,14 @@ class Core:
     def __init__(self, settings: Settings, *, keeps_records: bool) -> None:
         self.settings = settings
         _make_data_folder(settings.livetranslate_data)
-        self.log = MemorySessionLog(settings.log_options())
-        self.desk = MemoryDesk()
+        self.backbone = make_backbone(settings)
+        self.log: SessionLog = self.backbone.log
+        self.desk: Desk = self.backbone.desk
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
-        self.manager = SessionManager(self.log, self.records)
+        self.manager = SessionManager(
+            self.log, self.records, options=ManagerOptions(sessions_stay=self.shared)
+        )
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()
         self.machine = Machine()
@@ -90,6 +83,11 @@ class Core:
         self._watching: asyncio.Task[None] | None = None
         self.process = psutil.Process()
         self._started = time.monotonic()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes have the same sessions, which go on without this one."""
+        return isinstance(self.backbone, SharedBackbone)
 
     @property
     def uptime_s(self) -> float:
@@ -104,7 +102,7 @@ class Core:
         self._watching = asyncio.create_task(self.alerts.run(), name="alerts")
 
     async def close(self, grace_s: float = 10.0) -> None:
-        """End every session in order, then let go of the database."""
+        """End every session in order, unless it goes on elsewhere; let go of the database."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -118,6 +116,8 @@ class Core:
         found: list[str] = []
         if self.edge.connections.closing or not self.manager.accepting:
             found.append("shutting down")
+        if (away := self.backbone.problem()) is not None:
+            found.append(f"redis: {away}")
         if all(known.report.draining for known in self.desk.reports()):
             found.append("no worker is ready")
         if (error := await self.database_error()) is not None:
@@ -143,62 +143,6 @@ class Core:
         )
         thresholds = Thresholds(heartbeat_s=self.settings.worker_heartbeat_interval)
         return AlertWatch(sources, self.machine, AlertOptions(thresholds=thresholds))
-
-
-class LocalWorkers:
-    """The worker processes of this machine and the socket through which they reach the log."""
-
-    def __init__(self, core: Core, number: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="livetranslate-"))
-        self._server = LogServer(core.log, core.desk, self._folder / "log.sock")
-        self.pool = WorkerPool(
-            WorkerSupervisor(
-                self._command,
-                environment=_environment(core.settings),
-                on_exit=core.log.release_worker,
-            ),
-            core.desk.reports,
-            core.log.sessions,
-            core.settings.pool_options(number),
-        )
-
-    async def start(self) -> None:
-        """Open the socket and start the workers."""
-        await self._server.start()
-        await self.pool.start()
-
-    async def close(self) -> None:
-        """Stop the workers and close the socket."""
-        await self.pool.close()
-        await self._server.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _command(self, worker_id: str) -> Sequence[str]:
-        return (
-            *(sys.executable, "-m", "livetranslate.services.worker"),
-            *("--link", str(self._server.path), "--worker-id", worker_id),
-        )
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the workers' environment: this process's, with what the command line changed."""
-    environment = dict(os.environ)
-    said = {
-        "LIVETRANSLATE_DATA": settings.livetranslate_data,
-        "MODEL_DIR": settings.model_dir,
-        "WHISPER_MODEL": settings.whisper_model,
-        "WHISPER_DEVICE": settings.whisper_device,
-        "WHISPER_COMPUTE_TYPE": settings.whisper_compute_type,
-        "TRANSLATION_ENGINE": settings.translation_engine,
-        "TRANSLATION_MODEL": settings.translation_model,
-        "TRANSLATION_SERVICE_URL": ",".join(settings.translation_service_url),
-        "OPENAI_BASE_URL": settings.openai_base_url,
-        "LOG_LEVEL": settings.log_level,
-        "MAX_SESSIONS_PER_WORKER": settings.max_sessions_per_worker,
-        "WORKER_MAX_MEMORY_MB": settings.worker_max_memory_mb,
-    }
-    environment.update({name: str(value) for name, value in said.items() if value is not None})
-    return environment
 
 
 def _make_data_folder(folder: Path) -> None:

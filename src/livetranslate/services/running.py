@@ -14,15 +14,18 @@ import structlog
 import uvloop
 
 from livetranslate.services.api.webapp import find_web
-from livetranslate.services.core import Core, LocalWorkers, worker_count
+from livetranslate.services.core import Core
 from livetranslate.services.forwarder import Forwarder
 from livetranslate.services.garbage import set_aside
 from livetranslate.services.gateway.announce import announced, announcing_of
+from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.server import HttpServer, port_of, run_servers, stop_on_signals
 from livetranslate.services.translation.app import create_translation_app
 from livetranslate.services.whisper import create_whisper_app
+from livetranslate.services.worker_app import WorkerRole, create_worker_app
+from livetranslate.services.workers import LocalWorkers
 from livetranslate.settings import Settings
 from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
 from livetranslate.translation.service import LocalTranslator
@@ -80,25 +83,30 @@ async def run_up(
         ),
     ]
     # Sessions end before the workers, which still write their last words.
-    async with _open(translator), gateway.running(), _workers(core), _sessions(core):
+    async with (
+        _backbone(core),
+        _open(translator),
+        gateway.running(),
+        _workers(core),
+        _sessions(core),
+    ):
         await _serve(servers, stop, on_ready, core)
 
 
 async def run_orchestration(
     settings: Settings, bound: socket.socket, stop: asyncio.Event, on_ready: OnReady
 ) -> None:
-    """Run orchestration alone: recognition and translation are behind their ports."""
+    """Run orchestration alone: workers share its sessions in Redis, or whisper's port has them."""
     core = Core(settings, keeps_records=True)
     gateway = gateway_of(settings)
     translator = remote_translator(settings)
-    keys = core.edge.options.api_keys
-    forwarder = Forwarder(core.log, core.desk, gateway, api_key=keys[0] if keys else None)
     app = create_orchestration_app(core, gateway, translator, web=find_web())
     server = _server(app, bound, settings, before_stop=core.edge.close)
     async with (
+        _backbone(core),
         _open(translator),
         gateway.running(),
-        _in_background(forwarder.run()),
+        _forwarding(core, gateway),
         _sessions(core),
     ):
         await _serve([server], stop, on_ready, core)
@@ -107,10 +115,15 @@ async def run_orchestration(
 async def run_whisper(
     settings: Settings, bound: socket.socket, stop: asyncio.Event, on_ready: OnReady
 ) -> None:
-    """Run the whisper service with its own log and workers; it keeps no records."""
+    """Run the whisper service with workers, their log its own or in Redis; keeps no records."""
     core = Core(settings, keeps_records=False)
     announcing = announcing_of(settings, "whisper", port_of(bound))
-    async with _workers(core), _sessions(core), announced(announcing) as take_back:
+    async with (
+        _backbone(core),
+        _workers(core),
+        _sessions(core),
+        announced(announcing) as take_back,
+    ):
 
         async def leave() -> None:
             await take_back()
@@ -118,6 +131,15 @@ async def run_whisper(
 
         server = _server(create_whisper_app(core), bound, settings, before_stop=leave)
         await _serve([server], stop, on_ready, core)
+
+
+async def run_worker(
+    settings: Settings, bound: socket.socket, stop: asyncio.Event, on_ready: OnReady
+) -> None:
+    """Run workers that take sessions and jobs from Redis, and tell how they are."""
+    role = WorkerRole(settings)
+    async with role.running():
+        await _serve([_server(create_worker_app(role), bound, settings)], stop, on_ready, None)
 
 
 async def run_translation(
@@ -180,7 +202,7 @@ async def _sessions(core: Core) -> AsyncGenerator[None]:
 @asynccontextmanager
 async def _workers(core: Core) -> AsyncGenerator[None]:
     """Run local workers."""
-    workers = LocalWorkers(core, worker_count(core.settings))
+    workers = LocalWorkers(core.settings, core.backbone)
     await workers.start()
     try:
         yield
@@ -199,8 +221,24 @@ async def _open(*parts: Closable) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def _in_background(work: Awaitable[None]) -> AsyncGenerator[None]:
-    task = asyncio.ensure_future(work)
+async def _backbone(core: Core) -> AsyncGenerator[None]:
+    """Reach for what the sessions stand on; it goes last, for all others write to it."""
+    await core.backbone.start()
+    try:
+        yield
+    finally:
+        await core.backbone.close()
+
+
+@asynccontextmanager
+async def _forwarding(core: Core, gateway: Gateway) -> AsyncGenerator[None]:
+    """Forward sessions to whisper instances, unless workers share them."""
+    if core.shared:
+        yield
+        return
+    keys = core.edge.options.api_keys
+    forwarder = Forwarder(core.log, core.desk, gateway, api_key=keys[0] if keys else None)
+    task = asyncio.create_task(forwarder.run())
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 import livetranslate
+from livetranslate.domain.errors import InvalidInput
 from livetranslate.services.logs import configure_logs
 from livetranslate.services.server import bind, port_of
 from livetranslate.services.watch import RoleWatch, WatchOptions
@@ -27,6 +28,7 @@ class Role(str, Enum):
     ORCHESTRATION = "orchestration"
     WHISPER = "whisper"
     TRANSLATION = "translation"
+    WORKER = "worker"
 
 
 OPTIONS = {
@@ -37,13 +39,17 @@ OPTIONS = {
 }
 """Options of the command line that the watched process is told again, by setting."""
 
-PORTS = {Role.ORCHESTRATION: 3000, Role.WHISPER: 5001, Role.TRANSLATION: 5003}
+DEFAULTS: dict[str, object] = {"redis_url": "redis://localhost:6379"}
+"""Where ``serve`` differs: its processes share their sessions."""
+
+PORTS = {Role.ORCHESTRATION: 3000, Role.WHISPER: 5001, Role.TRANSLATION: 5003, Role.WORKER: 0}
 """Ports of the roles by default; PORT changes orchestration's alone."""
 
 LIVE = {
     Role.ORCHESTRATION: "/api/health/live",
     Role.WHISPER: "/health/live",
     Role.TRANSLATION: "/api/health/live",
+    Role.WORKER: "/health/live",
 }
 """Where each role tells that it runs, whatever it leans on."""
 
@@ -63,8 +69,13 @@ def run_role(
         InvalidInput: A setting is wrong.
         Conflict: The port is in use.
     """
-    settings = load_settings(config_file=None, **overrides)
+    settings = load_settings(DEFAULTS, config_file=None, **overrides)
     configure_logs(settings.log_level)
+    if role is Role.WORKER and settings.redis_url is None:
+        raise InvalidInput(
+            "workers take their sessions from Redis; set REDIS_URL to where it is",
+            field="REDIS_URL",
+        )
     if listen_fd is not None:
         _run_here(role, settings, socket.socket(fileno=listen_fd))
         return
@@ -85,6 +96,7 @@ def _run_here(role: Role, settings: Settings, bound: socket.socket) -> None:
         Role.ORCHESTRATION: running.run_orchestration,
         Role.WHISPER: running.run_whisper,
         Role.TRANSLATION: running.run_translation,
+        Role.WORKER: running.run_worker,
     }
     bound.setblocking(False)
 

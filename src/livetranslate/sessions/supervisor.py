@@ -100,6 +100,7 @@ class WorkerSupervisor:
         environment: The workers' whole environment; None for this process's own.
         options: Times.
         on_exit: Hears of each exit.
+        name: What the workers' ids begin with; unique wherever their log is reached from.
     """
 
     def __init__(
@@ -109,11 +110,13 @@ class WorkerSupervisor:
         environment: Mapping[str, str] | None = None,
         options: SupervisorOptions | None = None,
         on_exit: OnExit | None = None,
+        name: str | None = None,
     ) -> None:
         self._command = command
         self._environment = None if environment is None else dict(environment)
         self._options = options or SupervisorOptions()
         self._on_exit = on_exit
+        self._name = name or f"worker-{os.getpid()}"
         self._workers: dict[str, _Worker] = {}
         self._numbers = count(1)
 
@@ -150,7 +153,7 @@ class WorkerSupervisor:
 
     def add(self) -> str:
         """Start one worker more and return its id."""
-        worker_id = f"worker-{os.getpid()}-{next(self._numbers)}"
+        worker_id = f"{self._name}-{next(self._numbers)}"
         worker = _Worker(worker_id, self._command, self._environment, self._options, self._exited)
         self._workers[worker_id] = worker
         return worker_id

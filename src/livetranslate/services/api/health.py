@@ -29,6 +29,7 @@ async def health(core: Core, service: str) -> dict[str, Any]:
         "ready": not problems,
         "problems": problems,
         "connections": len(core.edge.connections),
+        "redis": core.backbone.state(),
         "recorder": None if recorder is None else msgspec.to_builtins(recorder),
     }
 

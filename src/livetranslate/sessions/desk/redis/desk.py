@@ -66,6 +66,7 @@ class RedisDesk:
         self._dropping: set[asyncio.Task[None]] = set()
         self._seen: list[tuple[WorkerReport, float]] = []
         self._queued = 0
+        self._steady_since: float | None = None
         self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -84,11 +85,23 @@ class RedisDesk:
 
     async def look(self) -> None:
         """Look at the reports and the queue now; raises BackendUnavailable."""
-        self._queued, reports = await self._store.look()
+        try:
+            self._queued, reports = await self._store.look()
+        except BackendUnavailable:
+            self._steady_since = None
+            raise
         now = asyncio.get_running_loop().time()
+        if self._steady_since is None:
+            self._steady_since = now
         seen = [(_read(report), now - age_s) for age_s, report in reports]
         known = [(report, at) for report, at in seen if report is not None]
         self._seen = sorted(known, key=lambda one: one[0].worker_id)
+
+    @property
+    def steady_s(self) -> float:
+        """Seconds for which Redis has been within reach without a break; 0 while it is not."""
+        since = self._steady_since
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
 
     # For callers
 
