@@ -342,7 +342,7 @@ async def test_the_connection_to_the_instance_may_break(tmp_path):
             await client.socket.send(chunk(value))
         await client.until("transcription_result", text="w0 w1 w2")
         for connection in list(platform.whisper_core.edge.connections._live.values()):
-            connection.stop(0.0)
+            connection.owner.shut_down(0.0)
         for value in range(3, 6):
             await client.socket.send(chunk(value))
         await client.send(type="end_session", session_id="s1")

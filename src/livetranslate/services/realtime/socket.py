@@ -113,7 +113,7 @@ class Wire:
         """Take the handshake; from here on everything put into the outbox goes out."""
         await _accept(self._receive, self._send)
         self._direct.on_writable = self.outbox.send_on
-        self._direct.last_words = self._too_large
+        self._direct.last_words = self._last_words
         self.outbox.send_now = self._send_now
 
     def end(self, goodbye: Goodbye) -> None:
@@ -173,7 +173,12 @@ class Wire:
         text: str | None = message.get("text")
         data: str | bytes = text if text is not None else message["bytes"]
         size = len(data)
+        limit = self._edge.options.max_message_bytes
+        if text is not None and limit // 4 < size <= limit:
+            size = len(text.encode())
         self.connection.received(size)
+        if size > limit:
+            raise Goodbye(CloseCode.TOO_LARGE, self._too_large())
         return data
 
     def _send_now(self, frame: Frame) -> bool:
@@ -210,10 +215,13 @@ class Wire:
     def _on_overflow(self) -> None:
         self.end(Goodbye(CloseCode.SLOW_READER, slow_reader()))
 
-    def _too_large(self) -> bytes:
+    def _too_large(self) -> ErrorMessage:
         limit = self._edge.options.max_message_bytes
         error = MessageTooLarge(f"a message exceeds the limit of {limit} bytes")
-        frame = Frame(error_message(error, fatal=True))
+        return error_message(error, fatal=True)
+
+    def _last_words(self) -> bytes:
+        frame = Frame(self._too_large())
         return frame.event_packet if self._event_names else frame.packet
 
 

@@ -29,7 +29,7 @@ from livetranslate.services.realtime.credentials import check_key, check_origin,
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
-from livetranslate.services.realtime.options import MESSAGE_LIMIT
+from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
 from livetranslate.services.realtime.outbox import Outbox
 from livetranslate.services.realtime.socket import idle_too_long, shutting_down, slow_reader
 
@@ -127,7 +127,7 @@ class SocketIoEdge:
             async_mode="asgi",
             async_handlers=False,
             cors_allowed_origins=self._allows,
-            max_http_buffer_size=MESSAGE_LIMIT,
+            max_http_buffer_size=HARD_MESSAGE_LIMIT,
         )
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
