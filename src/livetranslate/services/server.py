@@ -82,6 +82,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 http=HttpProtocol,
                 ws=WebSocketProtocol,
                 ws_max_size=HARD_MESSAGE_LIMIT,

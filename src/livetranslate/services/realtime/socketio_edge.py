@@ -192,7 +192,8 @@ class SocketIoEdge:
                 if not isinstance(data, dict):
                     raise InvalidInput(f"{event} takes an object with named fields")
                 answer = await handler(client, cast("dict[str, Any]", data))
-                await client.loose.client.activity()
+                if client.loose.client.activity_due:
+                    await client.loose.client.activity()
                 return answer or {"ok": True}
             except LiveTranslateError as known:
                 error = known
