@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import msgspec
 
@@ -101,8 +102,8 @@ def run(options: BenchOptions) -> Report:
             ),
         ],
         notes=[
-            f"{EVENTS} events of {EVENT_BYTES} bytes, one each {PERIOD_S:g} s; ours through the log "
-            "and the hub of the whole orchestration application. CPU of the server's process; "
+            f"{EVENTS} events of {EVENT_BYTES} bytes, one each {PERIOD_S:g} s; ours through the "
+            "log and the hub of the whole orchestration application. CPU of the server's process; "
             "viewers are one process on the same cores.",
             f"Stalled: {FEW} viewers, {LARGE_EVENTS} events of {LARGE_BYTES} bytes, one each "
             f"{LARGE_PERIOD_S:g} s, first with all reading, then with one that does not. Delivery "
@@ -136,7 +137,7 @@ def _stall(*server: str) -> Stalled:
 
 def _publish(
     process: Process, crowd: Process, count: int, size: int, period_s: float, *, stalled: int
-) -> dict[str, float]:
+) -> dict[str, Any]:
     crowd.do("watch")
     process.begin("publish", session="s0", count=count, size=size, period_s=period_s)
     told = crowd.do("seen", expected=count, wait_s=count * period_s + WAIT_S, stalled=stalled)

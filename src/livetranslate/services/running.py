@@ -17,6 +17,7 @@ from livetranslate.services.api.backends import Backends
 from livetranslate.services.api.webapp import find_web
 from livetranslate.services.core import Core, LocalWorkers, worker_count
 from livetranslate.services.forwarder import Forwarder
+from livetranslate.services.open_files import allow_open_files
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.server import HttpServer, run_servers, stop_on_signals
 from livetranslate.services.translation.app import create_translation_app
@@ -168,6 +169,8 @@ def _server(
 async def _serve(
     servers: list[HttpServer], stop: asyncio.Event, on_ready: OnReady, core: Core | None
 ) -> None:
+    if core is not None:
+        allow_open_files(core.edge.options.max_connections)
     serving = asyncio.create_task(run_servers(servers, stop))
     telling = asyncio.create_task(on_ready(core))
     try:
