@@ -48,7 +48,7 @@ async def run_uvicorn() -> None:
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - it has no event to wait for
         await asyncio.sleep(0.01)
     await serve_commands(_nothing, port=server.servers[0].sockets[0].getsockname()[1])
     serving.cancel()

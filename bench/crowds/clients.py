@@ -32,14 +32,15 @@ class Crowd:
         self._watching: list[list[float]] = []
 
     async def connect(
-        self, count: int, hello: list[str], ready: str, at_once: int = 10_000
+        self, count: int, hello: list[str], ready: str, modulo: int = 1
     ) -> dict[str, Any]:
-        """Open connections, send each the texts (``{n}``: its number), wait for a word in answer.
+        """Open connections at once, send each some texts, and wait for a word in answer.
 
-        Returns the seconds until all had it.
+        In the texts ``{n}`` stands for the connection's number, ``{m}`` for the same modulo
+        ``modulo``. Returns the seconds until all had the word.
         """
         began = time.monotonic()
-        new = await open_sockets(self._url, count, at_once=at_once)
+        new = await open_sockets(self._url, count)
         opened = time.monotonic()
         first = len(self._sockets)
         self._sockets += new
@@ -48,7 +49,8 @@ class Crowd:
             if ready:
                 waiting.append(_until(socket, ready.encode()))
             for text in hello:
-                socket.send(TEXT, text.replace("{n}", str(number)).encode())
+                named = text.replace("{n}", str(number)).replace("{m}", str(number % modulo))
+                socket.send(TEXT, named.encode())
         async with asyncio.timeout(WAIT_S):
             await asyncio.gather(*waiting)
         return {"opened_s": opened - began, "ready_s": time.monotonic() - began}
@@ -106,7 +108,9 @@ class Crowd:
         """
         reading = self._watching[stalled:]
         until = time.monotonic() + wait_s
-        while time.monotonic() < until and any(len(one) < expected for one in reading):
+        while time.monotonic() < until and any(  # noqa: ASYNC110 - looks must not cost the readers
+            len(one) < expected for one in reading
+        ):
             await asyncio.sleep(0.05)
         all_of_them = [late for one in reading for late in one]
         whole = [one for one in reading if len(one) == expected]

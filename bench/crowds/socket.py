@@ -78,33 +78,25 @@ class Socket(asyncio.Protocol):
         """Take frames apart."""
         if self._buffer:
             data = self._buffer + data
-        if not self._upgraded:
-            head, found, data = data.partition(b"\r\n\r\n")
-            if not found:
-                self._buffer = head
-                return
-            if b" 101 " not in head[:20]:
-                self.opened.set_exception(ConnectionRefusedError(head[:40].decode()))
-                self.transport.abort()
-                return
-            self._upgraded = True
-            self.opened.set_result(None)
-        at, end = 0, len(data)
-        while end - at >= 2:
-            size, body = data[at + 1] & 127, at + 2
-            if size == 126:
-                if end - at < 4:
-                    break
-                size, body = int.from_bytes(data[at + 2 : at + 4]), at + 4
-            elif size == 127:
-                if end - at < 10:
-                    break
-                size, body = int.from_bytes(data[at + 2 : at + 10]), at + 10
-            if end - body < size:
-                break
-            self._frame(data[at] & 15, data[body : body + size])
-            at = body + size
+        at = 0 if self._upgraded else self._upgrade(data)
+        while self._upgraded and (found := _frame_at(data, at)) is not None:
+            body, end = found
+            self._frame(data[at] & 15, data[body:end])
+            at = end
         self._buffer = data[at:]
+
+    def _upgrade(self, data: bytes) -> int:
+        """Look for the answer to the handshake; return where it ends, or 0."""
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return 0
+        if b" 101 " not in data[:20]:
+            self.opened.set_exception(ConnectionRefusedError(data[:40].decode()))
+            self.transport.abort()
+            return len(data)
+        self._upgraded = True
+        self.opened.set_result(None)
+        return end
 
     def _frame(self, opcode: int, payload: bytes) -> None:
         if opcode in (TEXT, BINARY):
@@ -117,22 +109,29 @@ class Socket(asyncio.Protocol):
             self.transport.close()
 
 
-async def open_sockets(url: str, count: int, *, at_once: int) -> list[Socket]:
-    """Open connections, a number of them at the same time.
+def _frame_at(data: bytes, at: int) -> tuple[int, int] | None:
+    """Return where the payload of a server's frame begins and ends; None if it is not all here."""
+    if len(data) - at < 2:
+        return None
+    size, body = data[at + 1] & 127, at + 2
+    if size >= 126:
+        body += 2 if size == 126 else 8
+        if len(data) < body:
+            return None
+        size = int.from_bytes(data[at + 2 : body])
+    end = body + size
+    return (body, end) if end <= len(data) else None
 
-    Raises:
-        OSError: One was refused.
-    """
+
+async def open_sockets(url: str, count: int) -> list[Socket]:
+    """Open connections, all at the same time; raises OSError if one was refused."""
     loop = asyncio.get_running_loop()
     parts = urlsplit(url)
-    gate = asyncio.Semaphore(at_once)
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
 
     async def one() -> Socket:
-        async with gate:
-            _, socket = await loop.create_connection(
-                lambda: Socket(handshake(url)), parts.hostname, parts.port
-            )
-            await socket.opened
-            return socket
+        _, socket = await loop.create_connection(lambda: Socket(handshake(url)), host, port)
+        await socket.opened
+        return socket
 
     return list(await asyncio.gather(*(one() for _ in range(count))))

@@ -19,8 +19,10 @@ from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.services.realtime.socketio_edge import SocketIoEdge
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
+from livetranslate.services.realtime.whisper_events import WhisperSocket, whisper_socketio
 from livetranslate.services.server import HttpServer, bind, port_of, run_servers
 from livetranslate.services.sockets import Sockets
 from livetranslate.services.whisper import create_whisper_app
@@ -29,27 +31,46 @@ from livetranslate.sessions.log.memory import MemorySessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
 from livetranslate.settings import load_settings
 from livetranslate.translation.base import Translation, TranslationRequest
+from support.clock import VirtualTimeLoop
+
+VIRTUAL_TIME = {"test_limits.py", "test_cleanup.py"}
+"""Modules whose tests wait for long times that need not pass."""
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):
+    virtual = item.path.name in VIRTUAL_TIME
+    return {"virtual": VirtualTimeLoop} if virtual else {"real": asyncio.new_event_loop}
 
 
 class NativeServer:
-    """A served native WebSocket over an in-process log and a scripted worker."""
+    """All live edges over an in-process log and a scripted worker.
 
-    def __init__(self, edge: Edge, worker: ScriptedWorker, port: int) -> None:
+    The native protocol is at ``/ws``, the whisper service's at ``/whisper`` and ``/socket.io``.
+    """
+
+    def __init__(
+        self, edge: Edge, socket_io: SocketIoEdge, worker: ScriptedWorker, port: int
+    ) -> None:
         self.edge = edge
+        self.socket_io = socket_io
         self.worker = worker
         self.port = port
 
     @asynccontextmanager
-    async def client(self, **options: Any) -> AsyncIterator[Client]:
+    async def client(self, path: str = "/ws", **options: Any) -> AsyncIterator[Client]:
         async with websockets.connect(
-            f"ws://127.0.0.1:{self.port}/ws", compression=None, **options
+            f"ws://127.0.0.1:{self.port}{path}", compression=None, **options
         ) as socket:
             yield Client(socket)
 
 
 @asynccontextmanager
 async def serving(
-    options: EdgeOptions, log_options: LogOptions, manager_options: ManagerOptions
+    options: EdgeOptions,
+    log_options: LogOptions,
+    manager_options: ManagerOptions,
+    *,
+    ping_s: float = 30.0,
 ) -> AsyncIterator[NativeServer]:
     log = MemorySessionLog(log_options)
     manager = SessionManager(log, options=manager_options)
@@ -62,15 +83,19 @@ async def serving(
     subscriptions = Subscriptions(
         {Service.CONNECTIONS: connections}, period_s=options.service_period_s
     )
-    app = Sockets(FastAPI(), {"/ws": NativeSocket(edge, subscriptions)})
+    socket_io = whisper_socketio(edge)
+    app = Sockets(
+        socket_io.wrap(FastAPI()),
+        {"/ws": NativeSocket(edge, subscriptions), "/whisper": WhisperSocket(edge)},
+    )
     worker = ScriptedWorker(log)
     bound = bind("127.0.0.1", 0, "--port")
-    server = HttpServer(app, bound, before_stop=edge.close)
+    server = HttpServer(app, bound, ping_s=ping_s, before_stop=edge.close)
     stop = asyncio.Event()
     running = asyncio.create_task(run_servers([server], stop))
     working = asyncio.create_task(worker.run())
     try:
-        yield NativeServer(edge, worker, port_of(bound))
+        yield NativeServer(edge, socket_io, worker, port_of(bound))
     finally:
         stop.set()
         await running
@@ -86,9 +111,17 @@ def serve() -> Serve:
     """Return a context manager that serves with changed options."""
 
     def make(
-        log: LogOptions | None = None, manager: ManagerOptions | None = None, **options: Any
+        log: LogOptions | None = None,
+        manager: ManagerOptions | None = None,
+        ping_s: float = 30.0,
+        **options: Any,
     ) -> AbstractAsyncContextManager[NativeServer]:
-        return serving(EdgeOptions(**options), log or LogOptions(), manager or ManagerOptions())
+        return serving(
+            EdgeOptions(**options),
+            log or LogOptions(),
+            manager or ManagerOptions(),
+            ping_s=ping_s,
+        )
 
     return make
 

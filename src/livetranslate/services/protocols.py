@@ -105,33 +105,21 @@ class _Gate:
 
 
 class _Inbox:
-    """An ``asyncio.Queue`` for one reader, as light as the gate; what comes in is little.
+    """What an ``asyncio.Queue`` is to uvicorn, as light as the gate; little comes in at a time.
 
     Reading from the network pauses while a message waits here.
     """
 
-    __slots__ = ("_items", "_reader")
+    __slots__ = ("items", "reader")
 
     def __init__(self) -> None:
-        self._items: list[Any] = []
-        self._reader: asyncio.Future[None] | None = None
-
-    def empty(self) -> bool:
-        return not self._items
+        self.items: list[Any] = []
+        self.reader: asyncio.Future[None] | None = None
 
     def put_nowait(self, item: Any) -> None:
-        self._items.append(item)
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-
-    async def get(self) -> Any:
-        while not self._items:
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
-        return self._items.pop(0)
+        self.items.append(item)
+        if self.reader is not None and not self.reader.done():
+            self.reader.set_result(None)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -148,7 +136,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.queue = cast("asyncio.Queue[Any]", _Inbox())
+        self._inbox = _Inbox()
+        self.queue = cast("asyncio.Queue[Any]", self._inbox)
         self.writable = cast("asyncio.Event", _Gate())
 
     # The door
@@ -169,6 +158,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
         if self.on_writable is not None:
             self.on_writable()
+
+    async def receive(self) -> Any:
+        """Return the next ASGI message, and read on from the network once none waits."""
+        inbox = self._inbox
+        while not inbox.items:
+            inbox.reader = self.loop.create_future()
+            await inbox.reader
+        message = inbox.items.pop(0)
+        if self.read_paused and not inbox.items:
+            self.read_paused = False
+            self.transport.resume_reading()
+        return message
 
     # What a peer can hold
 
@@ -220,7 +221,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Serve the connection; a peer that has not gone a while after its end is cut off."""
-        cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
+        cast("dict[str, Any]", self.scope)["extensions"][EXTENSION] = self
         await super().run_asgi()
         self.on_writable = self.last_words = None
         if not self.disconnected:

@@ -20,6 +20,7 @@ from livetranslate.services.garbage import set_aside
 from livetranslate.services.gateway.announce import announced, announcing_of
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.options import gateway_of
+from livetranslate.services.open_files import allow_open_files
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.server import HttpServer, port_of, run_servers, stop_on_signals
 from livetranslate.services.translation.app import create_translation_app
@@ -180,6 +181,8 @@ async def _serve(
     servers: list[HttpServer], stop: asyncio.Event, on_ready: OnReady, core: Core | None
 ) -> None:
     set_aside()
+    if core is not None:
+        allow_open_files(core.edge.options.max_connections)
     serving = asyncio.create_task(run_servers(servers, stop))
     telling = asyncio.create_task(on_ready(core))
     try:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from livetranslate.domain.errors import Conflict, InvalidInput
 from livetranslate.services.protocols import HttpProtocol, WebSocketProtocol
-from livetranslate.services.realtime.options import MESSAGE_LIMIT
+from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
 
 GRACE_S = 5
 """Seconds that requests under way have to finish when the server stops."""
@@ -82,9 +82,10 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 http=HttpProtocol,
                 ws=WebSocketProtocol,
-                ws_max_size=MESSAGE_LIMIT,
+                ws_max_size=HARD_MESSAGE_LIMIT,
                 ws_per_message_deflate=False,
                 ws_ping_interval=ping_s,
                 ws_ping_timeout=ping_s,

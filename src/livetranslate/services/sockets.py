@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,7 +24,7 @@ class Sockets:
         self._app = app
         self._sockets = {path: RequestIdMiddleware(one) for path, one in sockets.items()}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
         found = self._sockets.get(scope["path"]) if scope["type"] == "websocket" else None
-        await (found or self._app)(scope, receive, send)
+        return (found or self._app)(scope, receive, send)

@@ -205,12 +205,14 @@ class SessionClient:
         self._acks[session_id].flush()
         await self._edge.manager.end(session_id, EndReason.CLIENT_ENDED)
 
+    @property
+    def activity_due(self) -> bool:
+        """Whether the sessions' logs should hear that the client is there."""
+        return self.connection.active_at - self._kept_alive_at >= KEEP_ALIVE_S
+
     async def activity(self) -> None:
         """Note that the client is there, so that the sessions it hears do not expire."""
-        now = self.connection.active_at
-        if now - self._kept_alive_at < KEEP_ALIVE_S:
-            return
-        self._kept_alive_at = now
+        self._kept_alive_at = self.connection.active_at
         for session_id in tuple(self.listeners):
             try:
                 await self._edge.log.keep_alive(session_id)

@@ -98,33 +98,34 @@ class NativeProtocol:
         self.state = NativeState.OPEN if deadline is None else NativeState.AUTHENTICATING
 
     async def take(self, data: str | bytes) -> None:
-        """Take a frame; raises Goodbye when the connection must be closed for it."""
+        """Take a frame; a binary one is the next chunk of the fed session.
+
+        Raises Goodbye when the connection must be closed for it.
+        """
+        message: ClientMessage | None = None
+        session_id = None
         try:
             if isinstance(data, str):
-                await self.text(data)
+                message = wire.decode_client_message(data)
+                if self.state is NativeState.AUTHENTICATING:
+                    self._only_credentials(message)
+                await self.HANDLERS[type(message)](self, message)
             else:
-                await self.binary(data)
+                if self.state is NativeState.AUTHENTICATING:
+                    self._only_credentials(None)
+                session_id = self._client.connection.feeds
+                await self._chunk(session_id, data, None)
         except Unauthorized as error:
             raise Goodbye(CloseCode.UNAUTHORIZED, error_message(error, fatal=True)) from error
-        await self._client.activity()
-
-    async def text(self, data: str) -> None:
-        """Take a text frame; raises Unauthorized when the connection must be closed for it."""
-        try:
-            message = wire.decode_client_message(data)
-        except InvalidInput as error:
-            self._client.send_error(error)
-            return
-        if self.state is NativeState.AUTHENTICATING and not isinstance(message, Authenticate):
-            raise Unauthorized("authenticate first", field="api_key")
-        await self._guard(self.HANDLERS[type(message)](self, message), self._session_of(message))
-
-    async def binary(self, data: bytes) -> None:
-        """Take a binary frame: the next chunk of the fed session."""
-        if self.state is NativeState.AUTHENTICATING:
-            raise Unauthorized("authenticate first", field="api_key")
-        session_id = self._client.connection.feeds
-        await self._guard(self._chunk(session_id, data, None), session_id)
+        except LiveTranslateError as error:
+            self._client.send_error(error, session_id=self._session_of(message) or session_id)
+        except Exception:  # noqa: BLE001 - a fault of ours must not end the connection
+            session_id = self._session_of(message) or session_id
+            _log.exception("message_failed", session_id=session_id)
+            failed = InternalError("this message failed on the server; the others go on")
+            self._client.send_error(failed, session_id=session_id)
+        if self._client.activity_due:
+            await self._client.activity()
 
     async def close(self) -> None:
         """Leave every session and subscription."""
@@ -133,19 +134,9 @@ class NativeProtocol:
         self._subscriptions.drop(self._client.outbox)
         await self._client.close()
 
-    async def _guard(self, action: Awaitable[None], session_id: str | None) -> None:
-        try:
-            await action
-        except Unauthorized:
-            raise
-        except LiveTranslateError as error:
-            self._client.send_error(error, session_id=session_id)
-        except Exception:  # noqa: BLE001 - a fault of ours must not end the connection
-            _log.exception("message_failed", session_id=session_id)
-            self._client.send_error(
-                InternalError("this message failed on the server; the others go on"),
-                session_id=session_id,
-            )
+    def _only_credentials(self, message: ClientMessage | None) -> None:
+        if not isinstance(message, Authenticate):
+            raise Unauthorized("authenticate first", field="api_key")
 
     async def _authenticate(self, message: Authenticate) -> None:
         if self.state is NativeState.OPEN:
@@ -216,7 +207,7 @@ class NativeProtocol:
                 f"this connection feeds {present}; end_session it first", field="session_id"
             )
 
-    def _session_of(self, message: ClientMessage) -> str | None:
+    def _session_of(self, message: ClientMessage | None) -> str | None:
         """Return the session a message is about, if it is about one."""
         if isinstance(message, AudioMessage) and message.session_id is None:
             return self._client.connection.feeds

@@ -9,6 +9,10 @@ from livetranslate.services.realtime.outbox import OutboxOptions
 MESSAGE_LIMIT = 1024 * 1024
 """Bytes of the largest message that connections may send."""
 
+HARD_MESSAGE_LIMIT = 2 * MESSAGE_LIMIT
+"""Bytes at which the server cuts a message off without reading it to its end: above the limit by so
+much that what only its encoding makes too large is refused with a word on it."""
+
 
 class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What connections may do.

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from livetranslate.domain.errors import (
     Forbidden,
@@ -113,7 +113,7 @@ class Wire:
         """Take the handshake; from here on everything put into the outbox goes out."""
         await _accept(self._receive, self._send)
         self._direct.on_writable = self.outbox.send_on
-        self._direct.last_words = self._too_large
+        self._direct.last_words = self._last_words
         self.outbox.send_now = self._send_now
 
     def end(self, goodbye: Goodbye) -> None:
@@ -131,49 +131,42 @@ class Wire:
             take: Handles one message. While it does the next one is not read from the network, so
                 that one who waits holds the peer back. May raise Goodbye.
         """
-        try:
-            goodbye = await self._until_end(take)
-            if goodbye is not None:
-                await self._close(goodbye)
-        finally:
-            self.outbox.close()
-
-    async def _until_end(self, take: Take) -> Goodbye | None:
-        """Read; return how to say goodbye, or None if the peer is gone."""
-        try:
-            await self._read(take)
-        except Goodbye as goodbye:
-            return self._goodbye or goodbye
-        except (PeerGone, OSError):
-            return None
-        except Exception:  # noqa: BLE001 - the peer is told of a fault of ours
-            _log.exception("connection_failed")
-            message = ErrorMessage(code="internal_error", message="server fault", fatal=True)
-            return Goodbye(CloseCode.INTERNAL, message)
-        finally:
-            self._reader = None
-        return self._goodbye
-
-    async def _read(self, take: Take) -> None:
-        """Handle message after message until an end is asked for."""
         reader = asyncio.current_task()
         assert reader is not None  # noqa: S101 - a coroutine of a server runs in a task
         self._reader = reader
         try:
             while self._goodbye is None:
-                await take(await self._next())
+                await take(self._data(await self._receive()))
         except asyncio.CancelledError:
             if self._goodbye is None or reader.uncancel() > 0:
                 raise
+        except Goodbye as goodbye:
+            self._goodbye = self._goodbye or goodbye
+        except (PeerGone, OSError):
+            self._goodbye = None
+        except Exception:  # noqa: BLE001 - the peer is told of a fault of ours
+            _log.exception("connection_failed")
+            message = ErrorMessage(code="internal_error", message="server fault", fatal=True)
+            self._goodbye = Goodbye(CloseCode.INTERNAL, message)
+        finally:
+            self._reader = None
+            if self._goodbye is not None:
+                await self._close(self._goodbye)
+            self.outbox.close()
 
-    async def _next(self) -> str | bytes:
-        message = await self._receive()
+    def _data(self, message: Message) -> str | bytes:
+        """Return what a message carries."""
         if message["type"] != "websocket.receive":
             raise PeerGone
         text: str | None = message.get("text")
         data: str | bytes = text if text is not None else message["bytes"]
         size = len(data)
+        limit = self._edge.options.max_message_bytes
+        if text is not None and limit // 4 < size <= limit:
+            size = len(text.encode())
         self.connection.received(size)
+        if size > limit:
+            raise Goodbye(CloseCode.TOO_LARGE, self._too_large())
         return data
 
     def _send_now(self, frame: Frame) -> bool:
@@ -210,10 +203,13 @@ class Wire:
     def _on_overflow(self) -> None:
         self.end(Goodbye(CloseCode.SLOW_READER, slow_reader()))
 
-    def _too_large(self) -> bytes:
+    def _too_large(self) -> ErrorMessage:
         limit = self._edge.options.max_message_bytes
         error = MessageTooLarge(f"a message exceeds the limit of {limit} bytes")
-        frame = Frame(error_message(error, fatal=True))
+        return error_message(error, fatal=True)
+
+    def _last_words(self) -> bytes:
+        frame = Frame(self._too_large())
         return frame.event_packet if self._event_names else frame.packet
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -13,7 +14,9 @@ from socketio.exceptions import (  # pyright: ignore[reportMissingTypeStubs] - i
     ConnectionRefusedError as Refused,
 )
 from starlette.datastructures import Headers
-from starlette.types import Scope
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from livetranslate.domain.errors import (
     Forbidden,
@@ -29,9 +32,14 @@ from livetranslate.services.realtime.credentials import check_key, check_origin,
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
-from livetranslate.services.realtime.options import MESSAGE_LIMIT
+from livetranslate.services.realtime.options import HARD_MESSAGE_LIMIT
 from livetranslate.services.realtime.outbox import Outbox
-from livetranslate.services.realtime.socket import idle_too_long, shutting_down, slow_reader
+from livetranslate.services.realtime.socket import (
+    CloseCode,
+    idle_too_long,
+    shutting_down,
+    slow_reader,
+)
 
 QUEUED_PACKETS = 64
 """Packets that Socket.IO may hold for a client before nothing more is taken from its outbox."""
@@ -127,16 +135,39 @@ class SocketIoEdge:
             async_mode="asgi",
             async_handlers=False,
             cors_allowed_origins=self._allows,
-            max_http_buffer_size=MESSAGE_LIMIT,
+            max_http_buffer_size=HARD_MESSAGE_LIMIT,
         )
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
         for event, handler in handlers.items():
             self.server.on(event, self._taking(event, handler))
 
-    def wrap(self, app: Any) -> Any:
+    def wrap(self, app: ASGIApp) -> ASGIApp:
         """Return an ASGI app that serves ``/socket.io`` here and all else from ``app``."""
-        return socketio.ASGIApp(self.server, other_asgi_app=app, socketio_path="/socket.io")
+        served: ASGIApp = socketio.ASGIApp(
+            self.server, other_asgi_app=app, socketio_path="/socket.io"
+        )
+
+        def limited(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return (self._refuse if self._no_room(scope) else served)(scope, receive, send)
+
+        return limited
+
+    def _no_room(self, scope: Scope) -> bool:
+        """Return whether one comes for whom there is no room, before he even says what he wants."""
+        if scope["type"] == "lifespan" or not scope["path"].startswith("/socket.io"):
+            return False
+        if b"sid=" in scope.get("query_string", b""):
+            return False
+        return len(self.server.eio.sockets) >= self._edge.options.max_connections
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose(CloseCode.TRY_LATER, "too many connections")(scope, receive, send)
+            return
+        later = str(math.ceil(self._edge.connections.retry_after_s()))
+        text = "all connections are taken (WEBSOCKET_MAX_CONNECTIONS)"
+        await PlainTextResponse(text, 503, {"Retry-After": later})(scope, receive, send)
 
     def _allows(self, origin: str | None, environ: dict[str, Any]) -> bool:
         if origin is None:
@@ -192,7 +223,8 @@ class SocketIoEdge:
                 if not isinstance(data, dict):
                     raise InvalidInput(f"{event} takes an object with named fields")
                 answer = await handler(client, cast("dict[str, Any]", data))
-                await client.loose.client.activity()
+                if client.loose.client.activity_due:
+                    await client.loose.client.activity()
                 return answer or {"ok": True}
             except LiveTranslateError as known:
                 error = known

@@ -122,7 +122,8 @@ async def _take(loose: LooseClient, data: str | bytes) -> None:
         _log.exception("message_failed", session_id=session_id)
         failed = InternalError("this message failed on the server; the others go on")
         loose.client.send_error(failed, session_id=session_id)
-    await loose.client.activity()
+    if loose.client.activity_due:
+        await loose.client.activity()
 
 
 def _action(message: dict[str, Any]) -> Action:
