@@ -1,4 +1,4 @@
-"""WhisperLive with batch inference: its server in a process, and a client that sees what it says."""
+"""WhisperLive with batch inference: its server as a process, and a client that hears it."""
 
 from __future__ import annotations
 
