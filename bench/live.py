@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from websockets.asyncio.client import ClientConnection
 
 from bench.captions import Seen, Viewer
 from bench.corpus import Recording
@@ -14,7 +17,13 @@ from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.domain.events import SessionEnded, TranscriptionResult
 from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.services.client import CaptionClient
+from livetranslate.services.client.incoming import decode_server_message
 from livetranslate.services.client.sources import paced
+
+T = TypeVar("T")
+
+WAIT_S = 60.0
+"""Seconds for which a message is waited for."""
 
 
 async def watch(url: str, recording: Recording) -> Seen:
@@ -53,3 +62,12 @@ async def _chunks(recording: Recording) -> AsyncIterator[bytes]:
 def spoken_s(recordings: list[Recording]) -> float:
     """Return the duration of recordings in seconds."""
     return sum(len(recording.audio) for recording in recordings) / SAMPLE_RATE
+
+
+async def until(socket: ClientConnection, kind: type[T]) -> T:
+    """Return the next message of a kind; raises TimeoutError."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            message = decode_server_message(await socket.recv())
+            if isinstance(message, kind):
+                return message

@@ -40,6 +40,11 @@ class Platform:
         children = self._process.children(recursive=True)
         return _cpu(self._process), sum(_cpu(child) for child in children)
 
+    def pss_bytes(self) -> int:
+        """Return the proportional memory of all processes together (``Pss`` of smaps)."""
+        processes = [self._process, *self._process.children(recursive=True)]
+        return sum(one.memory_full_info().pss for one in processes)
+
 
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()

@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
+from bench.live import WAIT_S, until
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.recognise import CHUNK
@@ -23,13 +23,9 @@ from livetranslate.domain.events import SessionEnded, SessionStarted
 from livetranslate.domain.messages import AudioAck, EndSession, StartSession
 from livetranslate.domain.session import SessionConfig
 from livetranslate.domain.wire import encode
-from livetranslate.services.client.incoming import decode_server_message
-
-T = TypeVar("T")
 
 OWN_PROCESSES = 8
 """Sessions at once of the baseline: a hundred such processes do not fit a small machine."""
-WAIT_S = 60.0
 
 
 class Starts(msgspec.Struct, frozen=True):
@@ -100,23 +96,15 @@ async def _start(url: str, together: asyncio.Barrier) -> tuple[float, float]:
     async with connect(url, compression=None, proxy=None, open_timeout=WAIT_S) as socket:
         accepted = time.perf_counter()
         await socket.send(encode(StartSession(config=SessionConfig(language="en"))).decode())
-        name = (await _until(socket, SessionStarted)).session_id
+        name = (await until(socket, SessionStarted)).session_id
         started = time.perf_counter()
         await socket.send(bytes(2 * CHUNK))
-        await _until(socket, AudioAck)
+        await until(socket, AudioAck)
         safe = time.perf_counter()
         await together.wait()
         await socket.send(encode(EndSession(session_id=name)).decode())
-        await _until(socket, SessionEnded)
+        await until(socket, SessionEnded)
     return started - accepted, safe - accepted
-
-
-async def _until(socket: ClientConnection, kind: type[T]) -> T:
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            message = decode_server_message(await socket.recv())
-            if isinstance(message, kind):
-                return message
 
 
 def _own_processes(options: BenchOptions) -> list[float]:

@@ -40,13 +40,18 @@ def bench(
     ] = None,
     engine: Annotated[str | None, typer.Option(help="Speech engine, for wer.")] = None,
     peer: Annotated[
-        Path | None, typer.Option(help="Checkout of the peer to compare with, for latency.")
+        Path | None,
+        typer.Option(help="Checkout of the peer to compare with, for latency and sessions."),
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(help="/ws of a running platform, for latency and startup; else one starts."),
+        typer.Option(
+            help="/ws of a running platform, for latency, startup and sessions; else one starts."
+        ),
     ] = None,
-    sessions: Annotated[int, typer.Option(min=1, help="Sessions at once, for startup.")] = 100,
+    sessions: Annotated[
+        int, typer.Option(min=1, help="Sessions at once, for startup and memory.")
+    ] = 100,
     seconds: Annotated[
         float, typer.Option(min=0.0, help="Audio of one repeat; 0 for the benchmark's own choice.")
     ] = 0.0,

@@ -27,6 +27,11 @@ ORIGINS = {
     "model_dir": "installed",
     "hub_cache": "in the hub's cache",
 }
+BUILT_IN = (
+    ("pocketsphinx", "English, roughly; nothing to download"),
+    ("scripted", "recognises nothing: made-up words at fixed times, for load tests"),
+)
+"""Engines without models of their own; a session asks for them with ``engine``."""
 
 
 def register(app: typer.Typer) -> None:
@@ -67,6 +72,9 @@ def list_models(model_dir: ModelDirOption = None, json: JsonOption = False) -> N
     console = stdout()
     console.print(table)
     console.print("Get one with: livetranslate models download NAME")
+    console.print("Engines without models:")
+    for engine, purpose in BUILT_IN:
+        console.print(f"  {engine:13} {purpose}", highlight=False)
 
 
 def download(

@@ -11,12 +11,14 @@ import base64
 import os
 import ssl
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 from livetranslate.domain.errors import BackendUnavailable
 
 _PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
 _MOST_HEAD = 16 * 1024
+OPEN_S = 30.0
 PER_ADDRESS = 20_000
 """Connections from one source address to one server; there are some 28,000 ephemeral ports."""
 
@@ -44,9 +46,8 @@ class IdleConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the handshake."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - stream protocols get these
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Take in the answer to the handshake, then frames."""
@@ -143,10 +144,12 @@ async def open_idle(
     local = (f"127.0.0.{2 + group}", 0) if host.startswith("127.") and group else None
     context = ssl.create_default_context() if secure else None
     try:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: IdleConnection(request, on_lost), host, port, local_addr=local, ssl=context
-        )
-        await connection.opened
-    except OSError as error:
-        raise BackendUnavailable(f"no connection to {host}:{port}: {error.strerror}") from error
+        async with asyncio.timeout(OPEN_S):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: IdleConnection(request, on_lost), host, port, local_addr=local, ssl=context
+            )
+            await connection.opened
+    except (OSError, TimeoutError) as error:
+        reason = getattr(error, "strerror", None) or f"no answer within {OPEN_S:g} s"
+        raise BackendUnavailable(f"no connection to {host}:{port}: {reason}") from error
     return connection

@@ -83,6 +83,11 @@ def make_report(
         lost.append(
             f"{options.sessions - begun} of {options.sessions} sessions did not come to an end"
         )
+    opened = figures.connections_opened
+    if opened + figures.connections_refused < options.connections and not stopped:
+        lost.append(
+            f"only {opened:,} of {options.connections:,} idle connections could be opened in time"
+        )
     lag = times(figures.lag)
     notes: list[str] = []
     if stopped:

@@ -45,7 +45,11 @@ def _client(options: LoadOptions, figures: Figures, caption: str) -> Table:
     table.add_column("", justify="right")
     begun = figures.sessions_started
     rows: list[tuple[str, str]] = [
-        ("idle connections open", f"{figures.connections_open:,} of {options.connections:,}"),
+        (
+            "idle connections open, opened",
+            f"{figures.connections_open:,}, {figures.connections_opened:,} "
+            f"of {options.connections:,}",
+        ),
         ("refused, closed", f"{figures.connections_refused:,}, {figures.connections_lost:,}"),
         ("sessions started", f"{begun:,} of {options.sessions:,}"),
         (
