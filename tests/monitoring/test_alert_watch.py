@@ -13,7 +13,7 @@ from livetranslate.monitoring.alerts import AlertChanges
 from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.rules import Thresholds
 from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWatch
-from livetranslate.sessions.desk import ReportAge
+from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.sessions.log.memory import MemorySessionLog
 from livetranslate.sessions.recorder import RecorderState
 from livetranslate.sessions.work import WorkerReport

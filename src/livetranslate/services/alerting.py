@@ -16,7 +16,7 @@ from livetranslate.monitoring.alerts import Alert, AlertBook, AlertChanges
 from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.rules import Lately, Snapshot, Thresholds, observations
 from livetranslate.sessions.clock import Clock, SystemClock
-from livetranslate.sessions.desk import ReportAge
+from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.sessions.log.base import SessionLog, SessionState
 from livetranslate.sessions.recorder import RecorderState
 
