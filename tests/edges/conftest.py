@@ -251,3 +251,10 @@ async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 async def up(tmp_path: Path) -> AsyncIterator[Platform]:
     async with platform_running(tmp_path, apart=False) as running:
         yield running
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Platform]:
+    """Run the platform in one process, with a key."""
+    async with platform_running(tmp_path, apart=False, api_keys=("k1",)) as running:
+        yield running

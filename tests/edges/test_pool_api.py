@@ -6,7 +6,6 @@ import asyncio
 
 import msgspec
 
-from conftest import platform_running
 from livetranslate.sessions.work import DrainJob, JobKind
 
 KEY_FIGURES = (
@@ -91,11 +90,10 @@ async def test_only_a_worker_that_is_there_can_be_drained(up):
         assert "nobody" in (await response.json())["detail"]
 
 
-async def test_alerts_and_the_pool_are_guarded(tmp_path):
-    async with platform_running(tmp_path, apart=False, api_keys=("k1",)) as up:
-        for method, path in (("GET", "/api/alerts"), ("POST", "/api/pool/workers/scripted/drain")):
-            async with up.http.request(method, up.url("orchestration", path)) as response:
-                assert response.status == 401, path
+async def test_alerts_and_the_pool_are_guarded(guarded):
+    for method, path in (("GET", "/api/alerts"), ("POST", "/api/pool/workers/scripted/drain")):
+        async with guarded.http.request(method, guarded.url("orchestration", path)) as response:
+            assert response.status == 401, path
 
 
 def breakers(alerts: list[dict]) -> list[dict]:
