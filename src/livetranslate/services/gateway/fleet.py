@@ -165,7 +165,8 @@ class Fleet:
         present = known.get(instance.instance_id)
         if present is None:
             known[instance.instance_id] = backend = Backend(instance, self)
-            self.tell(backend, What.KNOWN, "unknown", instance.origin.value)
+            if instance.origin is Origin.REGISTERED:
+                self.tell(backend, What.KNOWN, "unknown", instance.origin.value)
         elif instance.origin is Origin.CONFIGURED or present.instance.origin is instance.origin:
             present.instance = instance
 

@@ -49,8 +49,10 @@ def forwarded(scope: Scope) -> list[Header]:
     added: list[Header] = []
     before = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
     client = scope.get("client")
-    if client:
-        before.append(client[0].encode("latin-1"))
+    address: bytes = client[0].encode("latin-1") if client else b""
+    # The server may have taken the address from this very header, of a proxy it trusts.
+    if address and not any(one.rpartition(b",")[2].strip() == address for one in before[-1:]):
+        before.append(address)
     if before:
         added.append((b"x-forwarded-for", b", ".join(before)))
     scheme: str = scope["scheme"]
