@@ -32,7 +32,7 @@ from livetranslate.services.api.webapp import add_web
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
-from livetranslate.services.gateway.limits import RateLimit
+from livetranslate.services.gateway.limits import Callers, RateLimit
 from livetranslate.services.gateway.options import rate_limit_options
 from livetranslate.services.gateway.routes import services_router
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
@@ -71,22 +71,25 @@ def create_orchestration_app(
     _add_routes(app, core, gateway)
     add_web(app, web)
     events = OrchestrationEvents(core.edge, subscriptions, translator, _requests(core, gateway))
-    whole = events.server().wrap(_in_front(app, core, gateway))
-    return Sockets(whole, {"/ws": NativeSocket(core.edge, subscriptions)})
+    options = core.edge.options
+    callers = Callers(rate_limit_options(core.settings), keys=options.api_keys)
+    served = events.server().wrap(_in_front(app, core, gateway, callers))
+    native = NativeSocket(core.edge, subscriptions)
+    return Sockets(served, {"/ws": RateLimit(native, callers)})
 
 
-def _in_front(app: ASGIApp, core: Core, gateway: Gateway) -> ASGIApp:
+def _in_front(app: ASGIApp, core: Core, gateway: Gateway, callers: Callers) -> ASGIApp:
     """Return the application behind the gateway's paths, and all of it behind the guards."""
-    settings, options = core.settings, core.edge.options
+    options = core.edge.options
     forwards = {
         f"/api/{name}": Forward(gateway, name, f"/api/{name}", options) for name in PASSED_ON
     }
     guarded = Guard(Front(app, forwards), options=options, protects=("/api/", "/dashboard"))
-    limited = RateLimit(guarded, rate_limit_options(settings), keys=options.api_keys)
+    limited = RateLimit(guarded, callers)
     counted = RequestFigures(limited, metrics=core.metrics, service="orchestration")
     crossed = CORSMiddleware(
         counted,
-        allow_origins=list(settings.cors_origins),
+        allow_origins=list(core.settings.cors_origins),
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=["X-Request-ID", "Retry-After"],

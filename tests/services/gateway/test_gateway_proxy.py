@@ -363,7 +363,9 @@ async def test_retries_do_not_multiply_an_outage(http):
 
 async def test_a_breaker_opens_answers_at_once_and_closes_by_itself(http):
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await server.answer_all(reader, writer, answer)
+        while True:
+            await server.request(reader)
+            writer.write(answer)
 
     answer = b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n"
     later = 0.0

@@ -44,89 +44,45 @@ class RateLimitOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_callers: int = 10_000
 
 
-class RateLimit:
-    """ASGI middleware: answers 429 to callers that ask too often.
+class Callers:
+    """What each caller may still ask for.
 
     A caller is an API key that is known here, else an address; of an IPv6 address the network
     (/64), as one machine has all of it. Each process counts for itself.
 
     Args:
-        app: What is protected.
         options: Limits.
         keys: Known API keys.
+        clock: Steady seconds.
+
+    Attributes:
+        options: Limits.
         clock: Steady seconds.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
         options: RateLimitOptions,
         *,
         keys: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._app = app
-        self._options = options
-        self._clock = clock
+        self.options = options
+        self.clock = clock
         self._keys = frozenset(_digest(key) for key in keys)
         self._buckets: OrderedDict[tuple[str, str], TokenBucket] = OrderedDict()
 
-    @property
-    def callers(self) -> int:
-        """Callers that are remembered, those of WebSockets apart from those of requests."""
+    def __len__(self) -> int:
+        """Return how many are remembered, for WebSockets apart from requests."""
         return len(self._buckets)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a connection on, or refuse it."""
-        bucket = self._bucket(scope)
-        if bucket is None:
-            await self._app(scope, receive, send)
-            return
-        now = self._clock()
-        if bucket.take(now):
-            told = send if scope["type"] == "websocket" else self._telling(bucket, send)
-            await self._app(scope, receive, told)
-            return
-        wait_s = bucket.wait_s(now)
-        error = RateLimited(
-            "too many requests of one caller; RATE_LIMIT_REQUESTS and RATE_LIMIT_CONNECTIONS say "
-            "how many a second are taken",
-            retry_after_s=wait_s,
-        )
-        if scope["type"] == "websocket":
-            await receive()
-            await refuse_with(scope, send, error)
-            return
-        response = problem_response(Request(scope), error)
-        response.headers["RateLimit-Limit"] = str(self._options.burst)
-        response.headers["RateLimit-Remaining"] = "0"
-        response.headers["RateLimit-Reset"] = str(max(1, math.ceil(wait_s)))
-        await response(scope, receive, send)
-
-    def _telling(self, bucket: TokenBucket, send: Send) -> Send:
-        """Return ``send`` that tells a caller near the limit how much is left."""
-        left = bucket.remaining(self._clock())
-        if left > self._options.burst // 2:
-            return send
-
-        async def telling(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["RateLimit-Limit"] = str(self._options.burst)
-                headers["RateLimit-Remaining"] = str(left)
-                headers["RateLimit-Reset"] = str(
-                    math.ceil((self._options.burst - left) / self._options.requests)
-                )
-            await send(message)
-
-        return telling
-
-    def _bucket(self, scope: Scope) -> TokenBucket | None:
-        kind = scope["type"]
+    def bucket(self, scope: Scope) -> TokenBucket | None:
+        """Return the bucket from which a connection takes, or None if it is not counted."""
+        options, kind = self.options, scope["type"]
         if kind == "http":
-            rate, burst = self._options.requests, self._options.burst
+            rate, burst = options.requests, options.burst
         elif kind == "websocket":
-            rate, burst = self._options.connections, self._options.connection_burst
+            rate, burst = options.connections, options.connection_burst
         else:
             return None
         path: str = scope["path"]
@@ -135,8 +91,8 @@ class RateLimit:
         key = (kind, self._caller(scope))
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(rate, burst, self._clock())
-            if len(self._buckets) > self._options.max_callers:
+            bucket = self._buckets[key] = TokenBucket(rate, burst, self.clock())
+            if len(self._buckets) > options.max_callers:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(key)
@@ -149,6 +105,70 @@ class RateLimit:
                 return "key " + _digest(key)
         client = scope.get("client")
         return _network(client[0]) if client else ""
+
+
+class RateLimit:
+    """ASGI middleware: answers 429 to callers that ask too often.
+
+    Args:
+        app: What is protected.
+        callers: Who asked how often; several applications may count together.
+    """
+
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+        self._app = app
+        self._callers = callers
+        self._options = callers.options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a connection on, or refuse it."""
+        bucket = self._callers.bucket(scope)
+        if bucket is None:
+            await self._app(scope, receive, send)
+            return
+        now = self._callers.clock()
+        if bucket.take(now):
+            told = send if scope["type"] == "websocket" else self._telling(bucket, now, send)
+            await self._app(scope, receive, told)
+            return
+        error = RateLimited(
+            "too many requests of one caller; RATE_LIMIT_REQUESTS and RATE_LIMIT_CONNECTIONS say "
+            "how many a second are taken",
+            retry_after_s=bucket.wait_s(now),
+        )
+        if scope["type"] == "websocket":
+            await receive()
+            await refuse_with(scope, send, error)
+            return
+        response = problem_response(Request(scope), error)
+        for name, value in self._figures(bucket, now):
+            response.headers[name] = value
+        await response(scope, receive, send)
+
+    def _figures(self, bucket: TokenBucket, now: float) -> list[tuple[str, str]]:
+        """Return the headers that tell what is left, and when all of it is there again."""
+        left = bucket.remaining(now)
+        reset_s = (self._options.burst - left) / self._options.requests
+        return [
+            ("RateLimit-Limit", str(self._options.burst)),
+            ("RateLimit-Remaining", str(left)),
+            ("RateLimit-Reset", str(math.ceil(reset_s))),
+        ]
+
+    def _telling(self, bucket: TokenBucket, now: float, send: Send) -> Send:
+        """Return ``send`` that tells a caller near the limit how much is left."""
+        if bucket.remaining(now) > self._options.burst // 2:
+            return send
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                headers = MutableHeaders(scope=message)
+                for name, value in self._figures(bucket, now):
+                    headers[name] = value
+            await send(message)
+
+        return telling
 
 
 def _digest(key: str) -> str:
