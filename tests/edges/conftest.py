@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from livetranslate.domain.messages import Service
 from livetranslate.services.core import Core
 from livetranslate.services.forwarder import Forwarder
+from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.options import gateway_of
 from livetranslate.services.orchestration import create_orchestration_app
 from livetranslate.services.realtime.edge import Edge
@@ -140,6 +141,7 @@ class Platform:
         self.whisper_core = whisper_core
         self.worker = worker
         self.ports: dict[str, int] = {}
+        self.gateway: Gateway
         self.http: aiohttp.ClientSession
 
     def url(self, role: str, path: str) -> str:
@@ -201,6 +203,7 @@ async def platform_running(
     await whisper_core.desk.report(worker.report())
     gateway = gateway_of(settings)
     platform = Platform(core, whisper_core, worker)
+    platform.gateway = gateway
     platform.ports = {role: port_of(one) for role, one in bound.items()}
     web = tmp_path / "web"
     web.mkdir()

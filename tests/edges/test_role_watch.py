@@ -9,6 +9,7 @@ import sys
 
 import psutil
 import pytest
+
 from support.installation import free_port
 
 START_S = 60
