@@ -9,7 +9,7 @@ from bench.options import BenchOptions
 from bench.report import Report
 from livetranslate.domain.errors import InvalidInput
 
-NAMES = ("window", "latency", "startup", "longfile", "overhead", "wer", "edge", "fanout")
+NAMES = ("window", "latency", "startup", "longfile", "overhead", "wer", "edge", "fanout", "gateway")
 """Modules beside this one, each with ``run(options) -> Report``."""
 
 ALIASES = {"encoder": "window"}

@@ -1,0 +1,1 @@
+"""Processes of the gateway's benchmark, and of the proxy it is compared with."""
