@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import websockets
 from edges_support import Client, ScriptedWorker
 from fastapi import FastAPI
+from websockets.asyncio.client import connect, unix_connect
 
 from livetranslate.domain.messages import Service
 from livetranslate.services.core import Core
@@ -27,12 +29,13 @@ from livetranslate.services.realtime.whisper_events import WhisperSocket, whispe
 from livetranslate.services.server import HttpServer, bind, port_of, run_servers
 from livetranslate.services.sockets import Sockets
 from livetranslate.services.whisper import create_whisper_app
+from livetranslate.sessions.clock import SystemClock
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.log.memory import MemorySessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
 from livetranslate.settings import load_settings
 from livetranslate.translation.base import Translation, TranslationRequest
-from support.clock import VirtualTimeLoop
+from support.clock import VirtualClock, VirtualTimeLoop
 
 VIRTUAL_TIME = {"test_limits.py", "test_cleanup.py"}
 """Modules whose tests wait for long times that need not pass."""
@@ -50,19 +53,27 @@ class NativeServer:
     """
 
     def __init__(
-        self, edge: Edge, socket_io: SocketIoEdge, worker: ScriptedWorker, port: int
+        self, edge: Edge, socket_io: SocketIoEdge, worker: ScriptedWorker, bound: socket.socket
     ) -> None:
         self.edge = edge
         self.socket_io = socket_io
         self.worker = worker
-        self.port = port
+        self.bound = bound
+
+    @property
+    def port(self) -> int:
+        return port_of(self.bound)
+
+    def connect(self, path: str = "/ws", **options: Any) -> connect:
+        if self.bound.family == socket.AF_UNIX:
+            address = self.bound.getsockname()
+            return unix_connect(address, f"ws://here{path}", compression=None, **options)
+        return connect(f"ws://127.0.0.1:{self.port}{path}", compression=None, **options)
 
     @asynccontextmanager
     async def client(self, path: str = "/ws", **options: Any) -> AsyncIterator[Client]:
-        async with websockets.connect(
-            f"ws://127.0.0.1:{self.port}{path}", compression=None, **options
-        ) as socket:
-            yield Client(socket)
+        async with self.connect(path, **options) as found:
+            yield Client(found)
 
 
 @asynccontextmanager
@@ -70,11 +81,12 @@ async def serving(
     options: EdgeOptions,
     log_options: LogOptions,
     manager_options: ManagerOptions,
-    *,
-    ping_s: float = 30.0,
+    bound: socket.socket,
+    ping_s: float,
 ) -> AsyncIterator[NativeServer]:
-    log = MemorySessionLog(log_options)
-    manager = SessionManager(log, options=manager_options)
+    clock = VirtualClock() if bound.family == socket.AF_UNIX else SystemClock()
+    log = MemorySessionLog(log_options, clock=clock)
+    manager = SessionManager(log, options=manager_options, clock=clock)
     manager.start()
     edge = Edge(options, log, manager)
 
@@ -90,13 +102,12 @@ async def serving(
         {"/ws": NativeSocket(edge, subscriptions), "/whisper": WhisperSocket(edge)},
     )
     worker = ScriptedWorker(log)
-    bound = bind("127.0.0.1", 0, "--port")
     server = HttpServer(app, bound, ping_s=ping_s, before_stop=edge.close)
     stop = asyncio.Event()
     running = asyncio.create_task(run_servers([server], stop))
     working = asyncio.create_task(worker.run())
     try:
-        yield NativeServer(edge, socket_io, worker, port_of(bound))
+        yield NativeServer(edge, socket_io, worker, bound)
     finally:
         stop.set()
         await running
@@ -108,8 +119,20 @@ Serve = Callable[..., AbstractAsyncContextManager[NativeServer]]
 
 
 @pytest.fixture
-def serve() -> Serve:
-    """Return a context manager that serves with changed options."""
+def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Serve:
+    """Return a context manager that serves with changed options.
+
+    In virtual time it serves on a Unix socket: a network's delays would be real ones.
+    """
+
+    def listening() -> socket.socket:
+        if request.path.name not in VIRTUAL_TIME:
+            return bind("127.0.0.1", 0, "--port")
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        bound.bind(str(tmp_path / "edges.sock"))
+        bound.listen(1000)
+        bound.setblocking(False)
+        return bound
 
     def make(
         log: LogOptions | None = None,
@@ -121,7 +144,8 @@ def serve() -> Serve:
             EdgeOptions(**options),
             log or LogOptions(),
             manager or ManagerOptions(),
-            ping_s=ping_s,
+            listening(),
+            ping_s,
         )
 
     return make

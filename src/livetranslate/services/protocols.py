@@ -153,6 +153,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Wait until frames are taken, or never will be."""
         await self.writable.wait()
 
+    def cut_off(self) -> None:
+        """End the connection without waiting for the peer to read."""
+        if not self.disconnected:
+            self.transport.abort()
+
     def resume_writing(self) -> None:
         """Note that the peer caught up."""
         super().resume_writing()
@@ -217,7 +222,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         super().keepalive_timeout()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        self.loop.call_later(CUT_OFF_S, self._cut_off)
+        self.loop.call_later(CUT_OFF_S, self.cut_off)
 
     async def run_asgi(self) -> None:
         """Serve the connection; a peer that has not gone a while after its end is cut off."""
@@ -225,8 +230,4 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
         self.on_writable = self.last_words = None
         if not self.disconnected:
-            self.loop.call_later(CUT_OFF_S, self._cut_off)
-
-    def _cut_off(self) -> None:
-        if not self.disconnected:
-            self.transport.abort()
+            self.loop.call_later(CUT_OFF_S, self.cut_off)

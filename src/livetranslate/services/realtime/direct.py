@@ -37,6 +37,10 @@ class DirectSocket(Protocol):
         """Wait until frames are taken, or never will be."""
         ...
 
+    def cut_off(self) -> None:
+        """End the connection without waiting for the peer to read."""
+        ...
+
 
 def direct_socket(scope: Scope) -> DirectSocket:
     """Return the door of a WebSocket; raises InternalError under a server that has none."""

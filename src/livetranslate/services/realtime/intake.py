@@ -82,7 +82,10 @@ class Intake:
         """Append what the decoder still holds, before the session's end."""
         async with self._lock:
             try:
-                rest = await asyncio.to_thread(self._decoder.flush)
+                if self._config.encoding.is_container:
+                    rest = await asyncio.to_thread(self._decoder.flush)
+                else:
+                    rest = self._decoder.flush()
             except InvalidInput as error:
                 _log.info("flush_failed", session_id=self._session_id, reason=error.message)
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -29,6 +28,7 @@ from livetranslate.domain.messages import ErrorMessage
 from livetranslate.services.realtime.client import SessionClient
 from livetranslate.services.realtime.connections import Connection, Protocol
 from livetranslate.services.realtime.credentials import check_key, check_origin, header_key
+from livetranslate.services.realtime.direct import EXTENSION, DirectSocket
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.frames import error_message
 from livetranslate.services.realtime.loose import LooseClient
@@ -73,6 +73,7 @@ class SocketIoClient:
         send_away: Callable[[str, ErrorMessage], None],
     ) -> None:
         self._send_away = send_away
+        self._door: DirectSocket | None = scope.get("extensions", {}).get(EXTENSION)
         self.sid = sid
         self.outbox = Outbox(
             edge.options.outbox, lambda: send_away(sid, slow_reader()), total=edge.waiting
@@ -91,6 +92,11 @@ class SocketIoClient:
         )
         self.writer: asyncio.Task[None] | None = None
         self.leaving = False
+
+    def cut_off(self) -> None:
+        """End a WebSocket without waiting for its peer to read."""
+        if self._door is not None:
+            self._door.cut_off()
 
     def shut_down(self, retry_after_s: float) -> None:
         """Send the client away: this process stops."""
@@ -260,10 +266,13 @@ class SocketIoEdge:
         task.add_done_callback(self._closing.discard)
 
     async def _send_away(self, sid: str, message: ErrorMessage) -> None:
-        with contextlib.suppress(TimeoutError):
+        client = self._clients[sid]
+        try:
             async with asyncio.timeout(self._edge.options.close_s):
                 await self.server.emit("error", _fields(message), to=sid)
                 await self.server.disconnect(sid)
+        except TimeoutError:
+            client.cut_off()
         await self._disconnect(sid)
 
 

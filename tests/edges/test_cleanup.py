@@ -1,0 +1,161 @@
+"""Whatever way connections and sessions end, nothing of them is left in the process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+from collections import Counter
+
+import websockets
+from edges_support import chunk
+
+from livetranslate.services.realtime.outbox import OutboxOptions
+from livetranslate.sessions.log.base import LogOptions
+
+ROUNDS = 12
+OURS = {
+    "Acks",
+    "Connection",
+    "FeedSlot",
+    "HttpProtocol",
+    "Intake",
+    "Listener",
+    "LoggedSession",
+    "LooseClient",
+    "NativeProtocol",
+    "Outbox",
+    "SessionClient",
+    "SocketIoClient",
+    "WebSocketProtocol",
+    "Wire",
+    "_Feed",
+}
+LONG_S = 3000.0
+"""Longer than sessions are kept for anybody."""
+
+
+def alive() -> Counter[str]:
+    gc.collect()
+    return Counter(type(one).__name__ for one in gc.get_objects() if type(one).__name__ in OURS)
+
+
+async def ends_in_order(server, name: str) -> None:
+    async with server.client() as client:
+        await client.start(name)
+        await client.socket.send(chunk(1))
+        await client.send(type="end_session", session_id=name)
+        await client.until("session_ended")
+
+
+async def vanishes(server, name: str) -> None:
+    async with server.client() as client, server.client() as viewer:
+        await client.start(name)
+        await viewer.send(type="join_session", session_id=name)
+        await viewer.until("session_started")
+        await client.socket.send(chunk(1))
+        client.socket.transport.abort()
+        viewer.socket.transport.abort()
+
+
+async def is_taken_over(server, name: str) -> None:
+    async with server.client() as client, server.client() as other:
+        await client.start(name)
+        await other.send(type="resume_session", session_id=name, last_seq=-1, last_event_id=0)
+        await client.until("error", code="session_busy")
+        await other.send(type="leave_session", session_id=name)
+        await other.until("session_left")
+
+
+async def breaks_the_rules(server, name: str) -> None:
+    async with server.client() as client:
+        await client.start(name)
+        await client.socket.send("{")
+        await client.until("error")
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await client.socket.send(bytes(3 * 1024 * 1024))
+        assert await client.closed() == 1009
+
+
+async def never_reads(server, name: str) -> None:
+    async with server.client() as feeder, server.client(ping_interval=None) as viewer:
+        await feeder.start(name)
+        await viewer.send(type="join_session", session_id=name)
+        await viewer.until("session_started")
+        viewer.socket.transport.pause_reading()
+        prompt = "x" * 30_000
+        for _ in range(30):
+            await feeder.send(type="update_session", session_id=name, config={"prompt": prompt})
+            await feeder.until("session_updated")
+        viewer.socket.transport.abort()
+
+
+async def is_deleted(server, name: str) -> None:
+    async with server.client() as client, server.client() as viewer:
+        await client.start(name)
+        await viewer.send(type="join_session", session_id=name)
+        await viewer.until("session_started")
+        await server.edge.manager.delete(name)
+        await viewer.until("session_ended", reason="deleted")
+
+
+async def streams_without_ceremony(server, name: str) -> None:
+    async with server.client("/whisper") as client:
+        await client.send(event="join_session", session_id=name)
+        await client.until("session_started")
+        await client.socket.send(chunk(1))
+        client.socket.transport.abort()
+
+
+async def is_a_browser(server, name: str) -> None:
+    async with server.connect("/socket.io/?EIO=4&transport=websocket") as socket:
+        await socket.send("40")
+        await socket.send("42" + json.dumps(["join_session", {"session_id": name}]))
+        async with asyncio.timeout(5):
+            while "session_started" not in await socket.recv():
+                pass
+        socket.transport.abort()
+
+
+async def leaves_in_the_handshake(server, name: str) -> None:
+    _, writer = await asyncio.open_unix_connection(server.bound.getsockname())
+    writer.write(f"GET /ws?{name} HTTP/1.1\r\nHost: x\r\n".encode())
+    writer.transport.abort()
+
+
+WAYS = [
+    ends_in_order,
+    vanishes,
+    is_taken_over,
+    breaks_the_rules,
+    never_reads,
+    is_deleted,
+    streams_without_ceremony,
+    is_a_browser,
+    leaves_in_the_handshake,
+]
+
+
+async def test_nothing_is_left_of_connections_and_sessions(serve):
+    log = LogOptions(max_sessions=1000)
+    async with serve(log=log, outbox=OutboxOptions(max_frames=16)) as server:
+        await ends_in_order(server, "warm")
+        await is_a_browser(server, "warm2")
+        await asyncio.sleep(LONG_S)
+        before = alive()
+        tasks = len(asyncio.all_tasks())
+        for number in range(ROUNDS):
+            await asyncio.gather(*(way(server, f"{way.__name__}-{number}") for way in WAYS))
+        assert sum(alive().values()) > sum(before.values())
+        await asyncio.sleep(LONG_S)
+        edge = server.edge
+        assert server.edge.connections.total > 10 * ROUNDS
+        assert (len(edge.connections), edge.hub.feeds, len(edge.intakes)) == (0, 0, 0)
+        assert (edge.fed, edge.waiting.bytes) == (set(), 0)
+        assert await edge.log.sessions() == []
+        assert server.socket_io.server.eio.sockets == {}
+        assert server.worker.tasks == set()
+        assert len(asyncio.all_tasks()) == tasks
+        assert before == Counter()
+        assert alive() == Counter()
