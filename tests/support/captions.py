@@ -80,8 +80,14 @@ class Captions:
         """Numbers of the chunks that were sent and never confirmed."""
         return [chunk.seq for chunk in self.sent if chunk.acked_at is None]
 
-    def silence(self, begin: float, end: float) -> float:
-        """Longest time without a word that is new, in seconds, between two monotonic times."""
+    def silence_at(self, begin: float, seconds: float) -> float:
+        """Longest time without a new word in so many seconds from a monotonic time on.
+
+        Counted while the session was fed: 0 for one that began later or ended before.
+        """
+        end = min(begin + seconds, self.sent[-1].queued_at)
+        if self.sent[0].queued_at > begin or end <= begin:
+            return 0.0
         times = [begin]
         seen: dict[str, str] = {}
         for each in self.received:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from support.hosts import Host
 from support.installation import free_port
@@ -14,6 +17,21 @@ from support.parts import Part
 from support.redis_server import RedisServer
 
 READY_S = 60.0
+
+
+class ToldClaim(msgspec.Struct, frozen=True):
+    """Who claimed a session, and when in Unix seconds."""
+
+    worker_id: str
+    at: float
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A worker and the sessions that it holds."""
+
+    worker_id: str
+    pid: int
+    sessions: list[str]
 
 
 class Distributed:
@@ -98,23 +116,38 @@ class Distributed:
         """What an instance of orchestration says of the pool."""
         return self.orchestrations[instance].get("/status", timeout_s=5)
 
-    def held(self, instance: int = 0) -> dict[str, int]:
-        """Process id of the worker that holds each session, as an instance sees it."""
-        workers = self.orchestrations[instance].get("/status/workers", timeout_s=5)["workers"]
-        return {
-            str(session["session_id"]): int(worker["pid"])
-            for worker in workers
-            for session in worker["sessions"]
-        }
+    def busiest(self) -> Holder:
+        """The worker that holds the most sessions now, as the log's claims tell."""
+        held: dict[str, list[str]] = {}
+        for session_id, claim in self._claims().items():
+            held.setdefault(claim.worker_id, []).append(session_id)
+        worker_id = max(held, key=lambda name: len(held[name]))
+        workers = self.orchestrations[0].get("/status/workers")["workers"]
+        (pid,) = (each["pid"] for each in workers if each["worker_id"] == worker_id)
+        return Holder(worker_id, int(pid), held[worker_id])
 
-    async def until_held(self, session_ids: Collection[str], *, not_by: Collection[int]) -> None:
-        """Wait until other workers than these hold the sessions that still live."""
+    async def taken_from(self, holder: Holder) -> float:
+        """Wait until others have claimed a worker's sessions; return when (Unix seconds)."""
         async with asyncio.timeout(READY_S):
             while True:
-                held = await asyncio.to_thread(self.held)
-                if all(session in held and held[session] not in not_by for session in session_ids):
-                    return
+                claims = await asyncio.to_thread(self._claims)
+                own = [claims[session_id] for session_id in holder.sessions if session_id in claims]
+                if all(claim.worker_id != holder.worker_id for claim in own):
+                    return max(claim.at for claim in own)
                 await asyncio.sleep(0.05)
+
+    def _claims(self) -> dict[str, ToldClaim]:
+        """The newest claim of each session that has not ended."""
+        claims: dict[str, ToldClaim] = {}
+        stream = self.redis.command("--json", "xrange", "worker_responses", "-", "+")
+        for entry, fields in json.loads(stream):
+            told = dict(zip(fields[::2], fields[1::2], strict=True))
+            if told["event"] == "claimed":
+                at = int(entry.partition("-")[0]) / 1000
+                claims[told["session_id"]] = ToldClaim(told["worker_id"], at)
+            elif told["event"] == "ended":
+                claims.pop(told["session_id"], None)
+        return claims
 
     def until(self, fits: Callable[[Any], bool], *, instance: int = 0) -> Any:
         """The first status that fits."""

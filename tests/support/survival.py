@@ -60,10 +60,6 @@ class Rehearsed(msgspec.Struct, frozen=True):
         """Only some of them."""
         return Rehearsed(self.audios[:number], self.texts[:number])
 
-    def only(self, index: int) -> Rehearsed:
-        """One of them."""
-        return Rehearsed([self.audios[index]], [self.texts[index]])
-
 
 async def rehearse(url: str, audios: Sequence[Audio]) -> Rehearsed:
     """Hear all in peace, as fast as it goes."""
@@ -81,22 +77,38 @@ async def in_peace(url: str, audios: Sequence[Audio]) -> list[Captions]:
 
 
 async def disturbed(
-    urls: Sequence[str], audios: Sequence[Audio], disturbance: Disturbance
+    urls: Sequence[str], rehearsed: Rehearsed, disturbance: Disturbance
 ) -> list[Captions]:
-    """Feed all in real time, spread over the instances, while the disturbance happens."""
+    """Speak in real time, spread over the instances, while the disturbance happens.
+
+    Whoever ends before the disturbance does begins again, so that every moment of it has its
+    sessions. Fails with all that was lost; returns the sessions' captions.
+    """
+    over = asyncio.Event()
+    heard: list[Captions] = []
+    found: list[str] = []
+
+    async def disturb() -> None:
+        try:
+            await disturbance()
+        finally:
+            over.set()
+
+    async def speak(place: int) -> None:
+        addresses = ",".join(rotated(urls, place))
+        while True:
+            captions = await stream(addresses, rehearsed.audios[place], options=PATIENT)
+            heard.append(captions)
+            found.extend(losses(captions, rehearsed, place))
+            if over.is_set():
+                return
+
     async with asyncio.TaskGroup() as group:
-        streams = [
-            group.create_task(
-                stream(",".join(rotated(urls, index)), audio, options=PATIENT), name=f"{index}"
-            )
-            for index, audio in enumerate(audios)
-        ]
-        group.create_task(_run(disturbance))
-    return [each.result() for each in streams]
-
-
-async def _run(disturbance: Disturbance) -> None:
-    await disturbance()
+        for place in range(len(rehearsed.audios)):
+            group.create_task(speak(place))
+        group.create_task(disturb())
+    assert not found, "\n".join(found)
+    return heard
 
 
 def rotated(urls: Sequence[str], by: int) -> list[str]:
@@ -105,13 +117,12 @@ def rotated(urls: Sequence[str], by: int) -> list[str]:
     return [*urls[first:], *urls[:first]]
 
 
-def losses(heard: Sequence[Captions], rehearsed: Rehearsed) -> list[str]:
+def losses(captions: Captions, rehearsed: Rehearsed, place: int) -> list[str]:
     """Everything wrong in a transcript, an acknowledgement or a total; nothing is right."""
-    expected = zip(heard, rehearsed.audios, rehearsed.texts, strict=True)
+    session_id = captions.events[0].session_id
     return [
-        f"session {index} ({captions.events[0].session_id}): {problem}"
-        for index, (captions, audio, text) in enumerate(expected)
-        for problem in _losses(captions, audio, text)
+        f"speech {place} ({session_id}): {problem}"
+        for problem in _losses(captions, rehearsed.audios[place], rehearsed.texts[place])
     ]
 
 
