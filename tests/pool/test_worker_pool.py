@@ -35,6 +35,7 @@ from support.workers import serve
 
 PLACES = 2
 memory = Path(sys.argv[1]).with_name("memory-" + sys.argv[2])
+wish = Path(sys.argv[1]).with_name("wish-" + sys.argv[2])
 
 async def main():
     link = await WorkerLink.connect(Path(sys.argv[1]))
@@ -47,7 +48,7 @@ async def main():
                 sessions=tuple(held), buffered_s=(0.0,) * len(held), models=(),
                 memory_bytes=int(memory.read_text()) if memory.exists() else 100,
                 cpu_percent=0.0, default_engine=None, default_reason="", device="none",
-                max_sessions=PLACES))
+                max_sessions=PLACES, to_replace=wish.exists()))
             await asyncio.sleep(0.01)
 
     async def work():
@@ -137,6 +138,9 @@ class Place:
     def pids(self) -> dict[str, int | None]:
         return {worker.worker_id: worker.pid for worker in self.supervisor.workers()}
 
+    def wish(self, worker_id: str) -> None:
+        (self._folder / f"wish-{worker_id}").touch()
+
     def grow(self, worker_id: str, memory: int) -> None:
         (self._folder / f"memory-{worker_id}").write_text(str(memory))
 
@@ -164,7 +168,8 @@ async def test_a_worker_that_hangs_is_killed_and_its_sessions_go_on(place: Place
     assert others.items() <= place.pids().items()
 
 
-async def test_a_worker_that_has_grown_leaves_once_another_is_there(place: Place):
+@pytest.mark.parametrize("cause", ["memory", "wish"])
+async def test_a_worker_leaves_once_another_is_there(place: Place, cause: str):
     limit = 200
     await place.start(ScalingOptions(least=1, most=1), max_memory_bytes=limit, over_s=0.05)
     await place.open("a", "b")
@@ -172,7 +177,10 @@ async def test_a_worker_that_has_grown_leaves_once_another_is_there(place: Place
     [old] = place.pids()
     numbers: list[int] = []
     await asyncio.sleep(0.2)  # the pool has to have seen how small it was
-    place.grow(old, limit)
+    if cause == "memory":
+        place.grow(old, limit)
+    else:
+        place.wish(old)
 
     def replaced() -> bool:
         numbers.append(len(place.pids()))

@@ -18,7 +18,7 @@ from livetranslate.sessions.supervisor import (
     WorkerState,
     WorkerSupervisor,
 )
-from livetranslate.sessions.work import EXIT_DRAINED, EXIT_REPLACE
+from livetranslate.sessions.work import EXIT_DRAINED
 
 PROGRAM = """
 import json, os, signal, socket, subprocess, sys, time
@@ -280,19 +280,6 @@ async def test_a_worker_drained_by_wish_is_gone(bench: Bench):
         await supervisor.remove(line.worker_id)
     await supervisor.close()
     assert bench.lines.empty()
-
-
-async def test_one_drained_to_be_replaced_comes_again_at_once(bench: Bench):
-    bench.mode = str(EXIT_REPLACE)
-    options = SupervisorOptions(first_restart_s=1000)
-    supervisor = WorkerSupervisor(bench.command, options=options)
-    await supervisor.scale(1)
-    first = await bench.lines.get()
-    bench.mode = "plain"
-    while (second := await bench.lines.get()).pid == first.pid:
-        pass
-    assert second.worker_id == first.worker_id
-    await supervisor.close()
 
 
 async def test_a_stopped_process_is_killed_and_comes_again(

@@ -24,7 +24,6 @@ from livetranslate.sessions.log.base import Claim
 from livetranslate.sessions.pool.admission import AdmissionOptions
 from livetranslate.sessions.work import (
     EXIT_DRAINED,
-    EXIT_REPLACE,
     DrainJob,
     JobKind,
     ModelJob,
@@ -315,10 +314,10 @@ async def test_a_job_that_fails_is_told_and_the_worker_goes_on(
 # Leaving by wish, and taking no more than goes
 
 
-async def drained(place: Place, name: str, *, replace: bool) -> int:
+async def drained(place: Place, name: str) -> int:
     """Have a worker drained by a job; return its exit code once it is gone."""
     worker, running = place.workers.pop(name)
-    payload = msgspec.msgpack.encode(DrainJob(replace=replace))
+    payload = msgspec.msgpack.encode(DrainJob())
     await place.desk.submit(JobKind.DRAIN, payload, worker_id=name, timeout_s=30)
     await asyncio.wait_for(running, 30)
     return worker.exit_code
@@ -337,7 +336,7 @@ async def test_a_drained_worker_gives_its_sessions_to_others_and_no_word_is_lost
         await place.stage.feed(SPOKEN, name)
     while len(engine.requests) < 6:  # noqa: ASYNC110 - the engine is in a thread
         await asyncio.sleep(0.001)
-    assert await drained(place, "w1", replace=False) == EXIT_DRAINED
+    assert await drained(place, "w1") == EXIT_DRAINED
     last = await place.report("w1", lambda report: report.draining)
     assert (last.ready, last.why_not, last.sessions) == (False, "it is leaving", ())
     assert [state.worker_id for state in await place.stage.log.sessions()] == [None] * 3
@@ -351,11 +350,16 @@ async def test_a_drained_worker_gives_its_sessions_to_others_and_no_word_is_lost
         assert reason(events) is EndReason.CLIENT_ENDED
 
 
-async def test_a_worker_may_be_drained_to_be_replaced(place: Place) -> None:
+async def test_one_that_is_to_be_replaced_serves_on_until_another_is_there(place: Place) -> None:
     worker = place.start("w1")
     await place.report("w1", lambda report: report.ready)
+    payload = msgspec.msgpack.encode(DrainJob(replace=True))
+    await place.desk.submit(JobKind.DRAIN, payload, worker_id="w1", timeout_s=30)
+    report = await place.report("w1", lambda report: report.to_replace)
+    assert report.ready and not report.draining
+    await place.stage.open()
+    await place.report("w1", lambda report: report.sessions == ("s1",))
     assert worker.exit_code == 0
-    assert await drained(place, "w1", replace=True) == EXIT_REPLACE
 
 
 async def test_while_its_sessions_are_behind_it_takes_no_more(

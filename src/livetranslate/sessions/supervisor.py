@@ -1,7 +1,7 @@
 """Keeps the local worker processes running: starts, watches, restarts, replaces and ends them.
 
 A worker that exits by itself is started again under its name, with growing pauses, but for one that
-was drained by wish: its exit code tells whether it is wanted again (at once) or not at all.
+was drained by wish: its exit code tells that it is not wanted any more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import structlog
 
 from livetranslate.domain.errors import Conflict, NotFound
 from livetranslate.sessions import launch
-from livetranslate.sessions.work import EXIT_DRAINED, EXIT_REPLACE
+from livetranslate.sessions.work import EXIT_DRAINED
 
 _log = structlog.get_logger(__name__)
 
@@ -242,9 +242,6 @@ class _Worker:
             if left or self._stop_asked.is_set():
                 break
             self._to(WorkerState.WAITING)
-            if exit_code == EXIT_REPLACE:
-                self._to(WorkerState.STARTING)
-                continue
             if loop.time() - self._began >= self._options.stable_s:
                 pause_s = self._options.first_restart_s
             _log.warning(

@@ -72,7 +72,7 @@ class DrainJob(msgspec.Struct, frozen=True, kw_only=True):
     The worker takes nothing more, gives its sessions back to be gone on with by others, and exits.
 
     Attributes:
-        replace: Whether whoever supervises it starts another in its place.
+        replace: Whether it first serves on until the pool that it runs in has started another.
     """
 
     replace: bool = False
@@ -80,8 +80,6 @@ class DrainJob(msgspec.Struct, frozen=True, kw_only=True):
 
 EXIT_DRAINED = 20
 """Exit code of a worker that was drained by wish and is not wanted any more."""
-EXIT_REPLACE = 21
-"""Exit code of a worker that was drained by wish and is to be replaced."""
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +107,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         rtf: Computing seconds for a second of audio lately; None while there was none.
         loop_lag_s: Seconds by which the event loop was late lately.
         draining: Whether it is leaving.
+        to_replace: Whether another is to be started, for which it makes room then.
         why_not: Why it takes no session, where it does not.
         memory_limit_bytes: Memory that it may take, or None.
         started_at: When it started, UTC.
@@ -135,6 +134,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     rtf: float | None = None
     loop_lag_s: float = 0.0
     draining: bool = False
+    to_replace: bool = False
     why_not: str | None = None
     memory_limit_bytes: int | None = None
     started_at: datetime | None = None

@@ -36,7 +36,6 @@ from livetranslate.sessions.pool.patience import Patience
 from livetranslate.sessions.pool.vitals import Vitals
 from livetranslate.sessions.work import (
     EXIT_DRAINED,
-    EXIT_REPLACE,
     DrainJob,
     WorkerDesk,
     WorkerReport,
@@ -109,6 +108,7 @@ class Worker:
         self._vitals = Vitals(self._hosts, models, options.admission)
         self._started_at = now()
         self._exit_code = 0
+        self._to_replace = False
         self._patience = Patience(options.patience_s)
         self._jobs = JobDesk(
             worker_id,
@@ -162,7 +162,10 @@ class Worker:
         self._draining.set()
 
     def _leave(self, wish: DrainJob) -> None:
-        self.drain(EXIT_REPLACE if wish.replace else EXIT_DRAINED)
+        if wish.replace:
+            self._to_replace = True
+        else:
+            self.drain(EXIT_DRAINED)
 
     async def _until_drained(self) -> None:
         await self._draining.wait()
@@ -285,6 +288,7 @@ class Worker:
             rtf=None if vitals.rtf is None else round(vitals.rtf, 4),
             loop_lag_s=vitals.figures.loop_lag_s,
             draining=self._draining.is_set(),
+            to_replace=self._to_replace,
             why_not=why_not,
             memory_limit_bytes=self._options.admission.max_memory_bytes,
             started_at=self._started_at,

@@ -17,7 +17,7 @@ class DrainBody(BaseModel):
     """How a worker is to be drained.
 
     Attributes:
-        replace: Whether another is started in its place, where its supervisor runs.
+        replace: Whether another is started in its place first, where it runs.
     """
 
     replace: bool = False
@@ -45,6 +45,7 @@ def pool_router(core: Core) -> APIRouter:
             worker_id=worker_id,
             timeout_s=core.settings.service_timeout,
         )
-        return {"worker_id": worker_id, "status": "draining", "replace": wish.replace}
+        status = "to be replaced" if wish.replace else "draining"
+        return {"worker_id": worker_id, "status": status, "replace": wish.replace}
 
     return router

@@ -204,6 +204,7 @@ def _worker(known: ReportAge, states: dict[str, SessionState]) -> dict[str, Any]
         "ready": report.ready,
         "why_not": report.why_not,
         "draining": report.draining,
+        "to_replace": report.to_replace,
         "started_at": report.started_at.isoformat() if report.started_at else None,
         "heartbeat_age_s": round(known.age_s, 3),
         "sessions": _sessions(known, states),

@@ -104,9 +104,11 @@ class WorkerPool:
         for worker_id in treatment.kill:
             _log.error("worker hangs and is killed", worker_id=worker_id)
             self._supervisor.kill(worker_id)
-        for worker_id in treatment.replace:
+        wished = [one.worker_id for one in running if _to_replace(one.worker_id, reports)]
+        for worker_id in [*wished, *treatment.replace]:
             if not self._leaving:
-                _log.warning("worker has outgrown its memory", worker_id=worker_id)
+                reason = "by wish" if worker_id in wished else "it has outgrown its memory"
+                _log.info("worker is replaced", worker_id=worker_id, reason=reason)
                 self._leave(worker_id, self._replace(worker_id))
         scaling = self._options.scaling
         if scaling.most > scaling.least:
@@ -180,6 +182,10 @@ class WorkerPool:
 
 def _queued(state: SessionState) -> bool:
     return state.worker_id is None and not state.ended
+
+
+def _to_replace(worker_id: str, reports: dict[str, ReportAge]) -> bool:
+    return worker_id in reports and reports[worker_id].report.to_replace
 
 
 def _patient(worker: WorkerProcess, reports: dict[str, ReportAge]) -> Patient:
