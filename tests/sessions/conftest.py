@@ -13,6 +13,7 @@ from support.redis_server import RedisServer
 
 REAL_TIME = {
     "test_desk.py",
+    "test_redis_desk.py",
     "test_host.py",
     "test_redis_log.py",
     "test_supervisor.py",

@@ -1,4 +1,4 @@
-"""Jobs and reports, over the desk itself and over the worker link."""
+"""Jobs and reports: one contract for the desk in memory, over the worker link, and over Redis."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ from livetranslate.sessions.errors import ErrorData, error_data, rebuilt
 from livetranslate.sessions.link.client import WorkerLink
 from livetranslate.sessions.link.server import LogServer
 from livetranslate.sessions.log.memory import MemorySessionLog
-from livetranslate.sessions.work import JobKind, WorkerDesk, WorkerReport
+from livetranslate.sessions.work import JobKind, WorkerDesk
 from support.redis_desk import redis_desk
 from support.redis_server import RedisServer
+from support.reports import worker_report
 
 UNIT_S = 0.02
 """What the tests count time in; a worker is silent for 90 of them before it is lost."""
@@ -91,23 +92,6 @@ async def bench(
     yield Bench(desk, link.desk)
     await link.close()
     await server.close()
-
-
-def report(worker_id: str, cpu: float = 0.0) -> WorkerReport:
-    return WorkerReport(
-        worker_id=worker_id,
-        pid=1,
-        host="here",
-        ready=True,
-        sessions=("a",),
-        buffered_s=(0.5,),
-        models=(),
-        memory_bytes=10**7,
-        cpu_percent=cpu,
-        default_engine=None,
-        default_reason="none is installed",
-        device="cpu",
-    )
 
 
 async def test_a_job_is_done_by_the_worker_that_waits(bench: Bench):
@@ -212,7 +196,7 @@ async def test_a_job_that_costs_three_workers_fails(bench: Bench):
 async def test_jobs_for_a_lost_worker_fail(bench: Bench):
     with pytest.raises(NotFound):
         await bench.desk.submit(JobKind.LOAD_MODEL, b"", worker_id="w1")
-    await bench.far.report(report("w1"))
+    await bench.far.report(worker_report("w1"))
     running = await bench.submitted(worker_id="w1")
     await bench.far.take_job("w1", wait_s=0)
     waiting = await bench.submitted(worker_id="w1")
@@ -223,25 +207,25 @@ async def test_jobs_for_a_lost_worker_fail(bench: Bench):
 
 
 async def test_the_newest_reports_have_an_age(bench: Bench):
-    await bench.far.report(report("w2"))
+    await bench.far.report(worker_report("w2"))
     await wait(10)
-    await bench.far.report(report("w1", 1.0))
-    await bench.far.report(report("w1", 2.0))
+    await bench.far.report(worker_report("w1", 1.0))
+    await bench.far.report(worker_report("w1", 2.0))
     await wait(5)
     await bench.look()
     newest = [(known.report.worker_id, known.report.cpu_percent) for known in bench.desk.reports()]
     assert newest == [("w1", 2.0), ("w2", 0.0)]
     ages = [known.age_s / UNIT_S for known in bench.desk.reports()]
     assert ages[0] >= 4.9 and ages[1] >= ages[0] + 9.9
-    assert bench.desk.reports()[0].report == report("w1", 2.0)
+    assert bench.desk.reports()[0].report == worker_report("w1", 2.0)
 
 
 async def test_a_silent_worker_is_lost(bench: Bench):
     caller = await bench.submitted()
-    await bench.far.report(report("silent"))
+    await bench.far.report(worker_report("silent"))
     await bench.far.take_job("silent", wait_s=0)
     await wait(60)
-    await bench.far.report(report("w2"))
+    await bench.far.report(worker_report("w2"))
     await wait(31)
     await bench.look()
     assert [known.report.worker_id for known in bench.desk.reports()] == ["w2"]

@@ -70,6 +70,11 @@ class Part:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def exit_code(self) -> int | None:
+        """What its process exited with, or None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    @property
     def log(self) -> str:
         """What it has written, over all its lives."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""

@@ -75,6 +75,7 @@ class Channels:
         self._connection = connection
         self._channels: dict[str, Channel] = {}
         self._changed = asyncio.Event()
+        self._lost = False
         self._task: asyncio.Task[None] | None = None
 
     def open(self, name: str) -> Channel:
@@ -110,7 +111,9 @@ class Channels:
             try:
                 await self._hear(pubsub)
             except (RedisError, OSError, TimeoutError) as error:
-                _log.info("redis_channels_lost", reason=str(error) or type(error).__name__)
+                if not self._lost:
+                    _log.info("redis_channels_lost", reason=str(error) or type(error).__name__)
+                self._lost = True
             finally:
                 for channel in self._channels.values():
                     channel.ready.clear()
@@ -169,6 +172,7 @@ class Channels:
                 continue
             if message["type"] == "subscribe":
                 channel.ready.set()
+                self._lost = False
             channel.call()
 
     def _forget_left(self) -> None:
