@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+RESOLUTION_S = 1e-9
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -27,7 +28,9 @@ class _JumpingSelector(selectors.DefaultSelector):
             return ready
         if timeout is None:
             return super().select(None)
-        self.now += max(0.0, timeout)
+        if timeout > 0:
+            # A step too small to change the number would never reach the timer it is meant for.
+            self.now += max(timeout, RESOLUTION_S)
         return []
 
 
