@@ -91,7 +91,8 @@ class ScriptedWorker:
         await self.log.append_events(claim, [script.started(self.worker_id)])
         position = -1
         while True:
-            for entry in await self.log.read_entries(claim.session_id, position, wait_s=5.0):
+            await self.log.touch(claim)
+            for entry in await self.log.read_entries(claim.session_id, position, wait_s=1.0):
                 await self.working.wait()
                 position = entry.position
                 events = script.take(entry)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+RESOLUTION_S = 1e-9
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 REAL_MOMENT_S = 0.1
 """Enough for a few round trips to a server on this machine."""
@@ -33,7 +34,9 @@ class _JumpingSelector(selectors.DefaultSelector):
             return ready
         if timeout is None:
             return super().select(None)
-        self.now += max(0.0, timeout)
+        if timeout > 0:
+            # A step too small to change the number would never reach the timer it is meant for.
+            self.now += max(timeout, RESOLUTION_S)
         return []
 
 

@@ -267,10 +267,12 @@ class SocketIoEdge:
 
     async def _send_away(self, sid: str, message: ErrorMessage) -> None:
         client = self._clients[sid]
+        transport = self.server.manager.eio_sid_from_sid(sid, "/")
         try:
             async with asyncio.timeout(self._edge.options.close_s):
                 await self.server.emit("error", _fields(message), to=sid)
                 await self.server.disconnect(sid)
+                await self.server.eio.disconnect(transport)
         except TimeoutError:
             client.cut_off()
         await self._disconnect(sid)
