@@ -32,8 +32,8 @@ PACE_S = 0.01
 def edges(redis: RedisServer, database: str, tmp_path: Path) -> Iterator[Distributed]:
     """Two instances of orchestration and nobody who recognises."""
     platform = Distributed(tmp_path, redis, database, SETTINGS)
-    platform.orchestration()
-    platform.orchestration()
+    platform.orchestration(ready="/api/health/live")
+    platform.orchestration(ready="/api/health/live")
     try:
         yield platform.start()
     finally:
@@ -61,10 +61,10 @@ async def feed(urls: str, over: asyncio.Event) -> tuple[str, int]:
 async def trouble(edges: Distributed) -> None:
     redis = edges.redis
     await asyncio.sleep(1)
-    await redis.frozen(7)  # longer than an answer is waited for
+    await redis.frozen(6)  # longer than an answer is waited for
     await asyncio.sleep(1)
     await redis.away(1)
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.5)
     edges.orchestrations[0].kill()
     await asyncio.sleep(1)
     redis.fill()
@@ -72,7 +72,7 @@ async def trouble(edges: Distributed) -> None:
     redis.drain()
     redis.kill()
     await asyncio.to_thread(redis.start)
-    await asyncio.sleep(2)
+    await asyncio.sleep(1)
 
 
 async def logged(redis: RedisServer, session_id: str) -> list[bytes]:
