@@ -65,9 +65,9 @@ class Distributed:
             **environment,
         }
 
-    def orchestration(self, host: Host | None = None) -> Part:
-        """Add an instance of orchestration."""
-        part = self._part("orchestration", host, ready="/api/health/ready")
+    def orchestration(self, host: Host | None = None, *, ready: str = "/api/health/ready") -> Part:
+        """Add an instance of orchestration; without workers none is more than live."""
+        part = self._part("orchestration", host, ready=ready)
         self.orchestrations.append(part)
         return part
 
