@@ -17,6 +17,8 @@ _log = structlog.get_logger(__name__)
 LINGER_S = 10.0
 """A channel that nobody waits on is heard for so much longer: whoever waited mostly comes back."""
 
+CANCEL_AGAIN_S = 0.2
+"""After so long a task that was cancelled and goes on is cancelled again."""
 PING_S = 5.0
 """A connection over which nothing came for so long is asked whether it lives, and given as long."""
 
@@ -102,8 +104,7 @@ class Channels:
     async def close(self) -> None:
         """Hear nothing any more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await _ended(self._task)
 
     async def _hear_for_ever(self) -> None:
         while True:
@@ -150,8 +151,7 @@ class Channels:
         finally:
             for task in (reading, changed):
                 if task is not None:
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
+                    await _ended(task)
 
     async def _read(self, pubsub: Any) -> None:
         """Pass calls on until the connection is lost, which raises; a silent one is asked."""
@@ -180,3 +180,10 @@ class Channels:
         for name, channel in list(self._channels.items()):
             if not channel.users and channel.left_at < before:
                 del self._channels[name]
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """Cancel a task until it ends: the client library now and then drops a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)

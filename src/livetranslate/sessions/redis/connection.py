@@ -169,6 +169,10 @@ class RedisConnection:
             self._failure = _reason(error)
             self._fail(batch, BackendUnavailable(f"Redis cannot be reached: {self._failure}"))
             return
+        except Exception:  # noqa: BLE001 - whatever it is, nobody may be left waiting
+            _log.exception("redis_commands_failed")
+            self._fail(batch, BackendUnavailable("the commands to Redis failed; the log says why"))
+            return
         if self._failure is not None:
             _log.info("redis_reachable")
             self._failure = None
