@@ -233,12 +233,12 @@ class Settings(BaseSettings):
     def pool_options(self, number: int) -> PoolOptions:
         """Return how this process looks after its local workers, of which so many are started.
 
-        A worker hangs that has missed two heartbeats.
+        A worker that has missed three heartbeats hangs; an alert tells of it after two.
         """
         return PoolOptions(
             scaling=ScalingOptions(least=number, most=max(number, self.worker_pool_max or number)),
             health=HealthOptions(
-                silent_s=2 * self.worker_heartbeat_interval,
+                silent_s=3 * self.worker_heartbeat_interval,
                 max_memory_bytes=self._worker_memory,
             ),
         )
