@@ -49,6 +49,7 @@ class Run:
         self.config = SessionConfig(**{"language": "en", **config})  # type: ignore[arg-type]
         self.recogniser = self._make(None)
         self.fed = 0
+        self.hurry = False
         self.told: list[Segment] = []
         self.fails: Callable[[Step], bool] = lambda _step: False
 
@@ -62,7 +63,7 @@ class Run:
         self.work()
 
     def work(self) -> None:
-        while (step := self.recogniser.next_step()) is not None:
+        while (step := self.recogniser.next_step(hurry=self.hurry)) is not None:
             if self.fails(step):
                 self.told += self.recogniser.skip(step)
             else:
@@ -293,8 +294,17 @@ def test_words_at_the_very_begin_of_a_full_window_hold_nothing_up() -> None:
     assert run.recogniser.buffered_s < 16
 
 
-def test_a_recogniser_that_is_behind_takes_longer_steps() -> None:
-    late = Run(SPOKEN).all(len(SPOKEN.pcm))
+@pytest.mark.parametrize("chunk", [400, 16_000, 100_000, len(SPOKEN.pcm)])
+def test_the_same_audio_gives_the_same_steps_however_it_comes(chunk: int) -> None:
+    in_time, burst = Run(SPOKEN).all(), Run(SPOKEN).all(chunk)
+    assert burst.engine.windows == in_time.engine.windows
+    assert burst.said == in_time.said
+
+
+def test_a_recogniser_in_a_hurry_takes_longer_steps() -> None:
+    late = Run(SPOKEN)
+    late.hurry = True
+    late.all(len(SPOKEN.pcm))
     assert late.said == SPOKEN.text
     check_promises(late.told)
     in_time = Run(SPOKEN).all()
@@ -339,10 +349,10 @@ def test_the_language_is_learnt_once_enough_is_heard_and_anew_after_a_pause() ->
 def test_nothing_heard_teaches_no_language() -> None:
     run = Run(SPOKEN, language="auto")
     run.recogniser.accept(SPOKEN.pcm[: 4 * RATE])
-    step = run.recogniser.next_step()
+    step = run.recogniser.next_step(hurry=True)
     assert step is not None and step.end - step.start > 1.5 * RATE
     run.recogniser.apply(step, Hypothesis(words=(), language="de"))
-    step = run.recogniser.next_step()
+    step = run.recogniser.next_step(hurry=True)
     assert step is None or step.language is None
 
 

@@ -3,9 +3,9 @@
 It holds what one session needs and nothing else: the one bounded audio buffer, the voice activity,
 the words committed in the buffer and the open segment. It neither waits nor computes: ``accept``
 takes audio, ``next_step`` says what an engine should decode now (if anything), ``apply`` takes the
-hypothesis and ``skip`` goes on without one. The same audio gives the same steps as long as the
-engine keeps up, since windows end on a grid of ``step_s`` from the begin of the utterance; only a
-recogniser that is behind by more than ``lag_s`` leaves grid points out.
+hypothesis and ``skip`` goes on without one. The same audio gives the same steps, however it comes,
+since windows end on a grid of ``step_s`` from the begin of the utterance; only a recogniser that is
+told to hurry leaves grid points out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         step_s: New audio between two decodings of an utterance.
-        lag_s: Backlog from which grid points are left out.
+        lag_s: Lag behind real time from which a session is to hurry.
         max_step_s: Most new audio in one step while catching up.
         trim_s: Length of the window from which committed sentences leave it.
         max_window_s: Longest window, further limited by what the engine bears.
@@ -50,7 +50,7 @@ class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     step_s: float = 0.4
-    lag_s: float = 1.2
+    lag_s: float = 4.0
     max_step_s: float = 4.0
     trim_s: float = 8.0
     max_window_s: float = 15.0
@@ -189,17 +189,20 @@ class StreamingRecogniser:
         """No more audio follows."""
         self._voice.finish()
 
-    def next_step(self) -> Step | None:
+    def next_step(self, *, hurry: bool = False) -> Step | None:
         """Return what should be decoded now, or None until more audio comes.
 
         Until a hypothesis for it is applied, the same step comes again.
+
+        Args:
+            hurry: Whether grid points are left out, to get on with fewer, longer steps.
         """
         utterance = self._voice.current
         if utterance is None or self._voice.catching_up:
             return None
         if utterance is not self._utterance:
             self._begin(utterance)
-        end = self._next_end(utterance)
+        end = self._next_end(utterance, hurry=hurry)
         if end is None:
             return None
         return Step(
@@ -271,8 +274,8 @@ class StreamingRecogniser:
         self._decoded = self._window
         self._policy.reset()
 
-    def _next_end(self, utterance: Utterance) -> int | None:
-        """Return where the next window ends, on the grid unless behind."""
+    def _next_end(self, utterance: Utterance, *, hurry: bool) -> int | None:
+        """Return where the next window ends: at the next grid point, or a later one in a hurry."""
         options = self._options
         available = utterance.end if utterance.end is not None else self._voice.spoken_to
         limit = min(available, self._window + self._max_window)
@@ -280,7 +283,7 @@ class StreamingRecogniser:
         if limit - self._decoded < step:
             ends_here = utterance.end is not None and limit == utterance.end
             return limit if ends_here or limit < available else None
-        if available - self._decoded <= options.lag_s * SAMPLE_RATE:
+        if not hurry:
             return self._decoded + step
         ahead = min(limit - self._decoded, int(options.max_step_s * SAMPLE_RATE))
         return self._decoded + ahead // step * step

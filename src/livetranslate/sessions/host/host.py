@@ -232,7 +232,7 @@ class SessionHost:
     async def _advance(self, recogniser: StreamingRecogniser, decoder: StepDecoder) -> bool:
         """Decode every step that is due; return whether the session goes on."""
         steps = 0
-        while (step := recogniser.next_step()) is not None:
+        while (step := recogniser.next_step(hurry=self.lag_s > self._options.lag_s)) is not None:
             if steps and self._outbox:
                 await self._write()
             begin = monotonic()
