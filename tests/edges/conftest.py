@@ -53,12 +53,23 @@ class NativeServer:
     """
 
     def __init__(
-        self, edge: Edge, socket_io: SocketIoEdge, worker: ScriptedWorker, bound: socket.socket
+        self,
+        edge: Edge,
+        socket_io: SocketIoEdge,
+        worker: ScriptedWorker,
+        http: HttpServer,
+        bound: socket.socket,
     ) -> None:
         self.edge = edge
+        self.http = http
         self.socket_io = socket_io
         self.worker = worker
         self.bound = bound
+
+    @property
+    def transports(self) -> int:
+        """Connections that the server still holds, whatever became of their sessions."""
+        return len(self.http.server_state.connections)
 
     @property
     def port(self) -> int:
@@ -107,7 +118,7 @@ async def serving(
     running = asyncio.create_task(run_servers([server], stop))
     working = asyncio.create_task(worker.run())
     try:
-        yield NativeServer(edge, socket_io, worker, bound)
+        yield NativeServer(edge, socket_io, worker, server, bound)
     finally:
         stop.set()
         await running

@@ -152,6 +152,7 @@ async def test_nothing_is_left_of_connections_and_sessions(serve):
         edge = server.edge
         assert server.edge.connections.total > 10 * ROUNDS
         assert (len(edge.connections), edge.hub.feeds, len(edge.intakes)) == (0, 0, 0)
+        assert server.transports == 0
         assert (edge.fed, edge.waiting.bytes) == (set(), 0)
         assert await edge.log.sessions() == []
         assert server.socket_io.server.eio.sockets == {}

@@ -142,6 +142,18 @@ async def test_a_peer_that_answers_no_ping_is_cut_off(serve):
         writer.close()
 
 
+async def test_a_peer_that_is_gone_with_data_on_its_way_is_cut_off(serve):
+    async with serve(ping_s=30) as server, server.client(ping_interval=None) as feeder:
+        await feeder.start("s1")
+        async with stalled(server):
+            await fill(server)
+            await asyncio.sleep(20)
+            assert (len(server.edge.connections), server.transports) == (2, 2)
+            await asyncio.sleep(50)
+            assert (len(server.edge.connections), server.transports) == (1, 1)
+            assert server.edge.waiting.bytes == 0
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_feeder_that_is_held_back_is_not_taken_for_gone(serve, path):
     """Its socket is not read, so its pongs are not either."""
@@ -258,6 +270,7 @@ async def test_one_who_never_reads_again_is_cut_off_and_leaves_nothing(serve, pa
             await asyncio.sleep(5)
             assert len(server.edge.connections) == 1
             assert server.edge.waiting.bytes == 0
+            assert server.transports == 1
             await asyncio.sleep(60)
             assert len(server.socket_io.server.eio.sockets) == 0
         await feeder.send(type="heartbeat")

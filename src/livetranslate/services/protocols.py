@@ -222,7 +222,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         super().keepalive_timeout()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        self.loop.call_later(CUT_OFF_S, self.cut_off)
 
     async def run_asgi(self) -> None:
         """Serve the connection; a peer that has not gone a while after its end is cut off."""
