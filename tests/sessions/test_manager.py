@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -281,6 +281,43 @@ async def test_a_log_that_is_away_holds_the_feeder_and_loses_nothing():
     await manager.feeder_gone("a", client)
     with pytest.raises(BackendUnavailable):
         await stuck
+
+
+class LogOutOfReach(MemorySessionLog):
+    """A log that no upkeep reaches while it is away."""
+
+    away = False
+
+    async def lead(self, holder: str, ttl_s: float) -> bool:
+        if self.away:
+            raise BackendUnavailable("away")
+        return await super().lead(holder, ttl_s)
+
+    async def attend(self, feeders: Mapping[str, str]) -> frozenset[str]:
+        if self.away:
+            raise BackendUnavailable("away")
+        return await super().attend(feeders)
+
+
+async def test_while_the_log_is_away_no_feeder_counts_as_gone():
+    log = LogOutOfReach(clock=VirtualClock())
+    manager = SessionManager(log, clock=VirtualClock())
+    manager.start()
+    clients = {name: Connection() for name in ("stays", "returns", "gone")}
+    for name, client in clients.items():
+        await manager.open(name, CONFIG, kind="api", feeder=client)
+    log.away = True
+    await asyncio.sleep(120)
+    for name in ("returns", "gone"):
+        await manager.leave(name, clients[name])
+    await asyncio.sleep(120)
+    log.away = False
+    await asyncio.sleep(50)
+    await manager.resume("returns", clients["returns"])
+    await asyncio.sleep(50)
+    ending = {name: (await log.state(name)).ending for name in clients}
+    assert ending == {"stays": None, "returns": None, "gone": EndReason.DISCONNECTED}
+    await manager.close(0.1)
 
 
 async def test_sessions_that_stay_are_left_to_others_when_the_service_stops():

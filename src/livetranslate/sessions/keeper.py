@@ -7,6 +7,7 @@ attends to the feeders that are connected to it.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,7 +15,12 @@ from contextlib import suppress
 import structlog
 
 from livetranslate.domain.audio import seconds
-from livetranslate.domain.errors import LiveTranslateError, NotFound, SessionClosed
+from livetranslate.domain.errors import (
+    BackendUnavailable,
+    LiveTranslateError,
+    NotFound,
+    SessionClosed,
+)
 from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
 from livetranslate.domain.session import EndReason, SessionStatistics
 from livetranslate.sessions.clock import Clock
@@ -75,6 +81,7 @@ class Keeper:
         self._name = f"keeper-{secrets.token_hex(6)}"
         self._queue = QueueNews()
         self._attended_at = clock.monotonic()
+        self._reached_at: float | None = -math.inf
         self._leads = False
 
     @property
@@ -89,6 +96,8 @@ class Keeper:
                 await self.tick()
             except LiveTranslateError as error:
                 _log.warning("session upkeep failed", error=error.code)
+                if isinstance(error, BackendUnavailable):
+                    self._reached_at = None
             except Exception:  # noqa: BLE001 - upkeep must outlive any fault in one round of it
                 _log.exception("session upkeep failed")
             await asyncio.sleep(self._options.tick_s)
@@ -100,6 +109,8 @@ class Keeper:
             self._attended_at = now
             await self._attend()
         self._leads = await self._source.lead(self._name, self._options.lease_s)
+        if self._reached_at is None:
+            self._reached_at = self._clock.monotonic()
         if self._leads:
             await self._look_after_all()
 
@@ -174,7 +185,8 @@ class Keeper:
 
     async def _see_to(self, state: SessionState) -> None:
         options = self._options
-        if abandoned(state, options):
+        reached_at = -math.inf if self._reached_at is None else self._reached_at
+        if abandoned(state, options, reachable_s=self._clock.monotonic() - reached_at):
             with suppress(NotFound):
                 await self._source.append_end(state.session_id, EndReason.DISCONNECTED)
         elif unfinished(state, options):

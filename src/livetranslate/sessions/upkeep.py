@@ -30,9 +30,17 @@ class UpkeepOptions(msgspec.Struct, frozen=True, kw_only=True):
     adopt_after_s: float = 15.0
 
 
-def abandoned(state: SessionState, options: UpkeepOptions) -> bool:
-    """Return whether an open session has been without feeder for the resume window."""
-    return state.ending is None and state.vacant_s >= options.resume_window_s
+def abandoned(state: SessionState, options: UpkeepOptions, *, reachable_s: float) -> bool:
+    """Return whether an open session has been without feeder for the resume window.
+
+    Args:
+        state: The session.
+        options: When something is due.
+        reachable_s: For how long the log has been within reach; before that no feeder could say
+            that it is there, nor come back.
+    """
+    vacant_s = min(state.vacant_s, reachable_s)
+    return state.ending is None and vacant_s >= options.resume_window_s
 
 
 def unfinished(state: SessionState, options: UpkeepOptions) -> bool:
