@@ -137,3 +137,20 @@ def test_production_refuses_what_is_only_safe_at_home() -> None:
 def test_log_options_follow() -> None:
     options = load_settings(websocket_timeout=60, max_concurrent_sessions=3).log_options()
     assert (options.session_timeout_s, options.max_sessions) == (60.0, 3)
+
+
+def test_redis_can_be_switched_off_where_a_role_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    role: dict[str, object] = {"redis_url": "redis://localhost:6379"}
+    url = load_settings(role).redis_url
+    assert url is not None and url.get_secret_value() == "redis://localhost:6379"
+    monkeypatch.setenv("REDIS_URL", "OFF")
+    assert load_settings(role).redis_url is None
+    monkeypatch.setenv("REDIS_URL", "https://:hidden@somewhere")
+    with pytest.raises(InvalidInput, match="REDIS_URL: .*redis://") as raised:
+        load_settings(role)
+    assert "hidden" not in raised.value.message
+
+
+def test_the_claims_time_to_live_reaches_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_CLAIM_TTL", "7")
+    assert load_settings().log_options().claim_ttl_s == 7

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import psutil
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
 import livetranslate
-from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge, Metrics
+from livetranslate.monitoring.machine import Machine
+from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge, Metrics, key_gauges
 from livetranslate.services import problems
+from livetranslate.services.api.status import worker_gauges
 from livetranslate.services.backbone import SharedBackbone
 from livetranslate.services.workers import LocalWorkers
 from livetranslate.sessions.desk.base import ReportAge
@@ -36,12 +38,14 @@ class WorkerRole:
         self._backbone = SharedBackbone(settings)
         self._workers = LocalWorkers(settings, self._backbone)
         self._started = time.monotonic()
+        self._machine = Machine()
         self.metrics = Metrics()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Run the workers; in the end they leave their sessions to others."""
         await self._backbone.start()
+        sampling = asyncio.create_task(self._machine.keep_sampling(), name="machine")
         try:
             await self._workers.start()
             try:
@@ -49,6 +53,7 @@ class WorkerRole:
             finally:
                 await self._workers.close()
         finally:
+            sampling.cancel()
             await self._backbone.close()
 
     def reports(self) -> list[ReportAge]:
@@ -82,57 +87,32 @@ class WorkerRole:
     def status(self) -> dict[str, Any]:
         """Return an overview, and every worker with its process and its newest report."""
         reports = {known.report.worker_id: known for known in self.reports()}
-        processes = self._workers.processes()
         return {
-            "total_workers": len(processes),
-            "ready_workers": sum(known.report.ready for known in reports.values()),
-            "total_sessions": sum(len(known.report.sessions) for known in reports.values()),
-            "memory_percent": psutil.virtual_memory().percent,
-            "cpu_percent": psutil.cpu_percent(),
+            **self._figures(list(reports.values())),
             "workers": [
                 {
                     **msgspec.to_builtins(process),
                     "heartbeat_age_s": round(known.age_s, 3) if known else None,
                     "report": msgspec.to_builtins(known.report) if known else None,
                 }
-                for process in processes
+                for process in self._workers.processes()
                 for known in [reports.get(process.worker_id)]
             ],
         }
 
     def gauges(self) -> list[Gauge]:
         """Return the states that Prometheus reads."""
-        reports = [known.report for known in self.reports()]
-        processes = self._workers.processes()
-        single = [
-            ("workers", "Worker processes.", len(processes)),
-            ("workers_ready", "Workers that take sessions.", sum(one.ready for one in reports)),
-            ("sessions", "Sessions held here.", sum(len(one.sessions) for one in reports)),
-        ]
-        each = [
-            ("worker_sessions", "Sessions of each worker.", [len(one.sessions) for one in reports]),
-            ("worker_memory_bytes", "Memory of each worker.", [r.memory_bytes for r in reports]),
-            (
-                "worker_load",
-                "Computing time its sessions want, as a share.",
-                [r.load for r in reports],
-            ),
-        ]
-        return [
-            *(Gauge(name=name, help=told, values={(): value}) for name, told, value in single),
-            *(
-                Gauge(
-                    name=name,
-                    help=told,
-                    values={
-                        (one.worker_id,): float(value)
-                        for one, value in zip(reports, values, strict=True)
-                    },
-                    labels=("worker",),
-                )
-                for name, told, values in each
-            ),
-        ]
+        reports = self.reports()
+        return [*key_gauges(**self._figures(reports)), *worker_gauges(reports)]
+
+    def _figures(self, reports: Sequence[ReportAge]) -> dict[str, float]:
+        return {
+            "total_workers": len(self._workers.processes()),
+            "ready_workers": sum(known.report.ready for known in reports),
+            "total_sessions": sum(len(known.report.sessions) for known in reports),
+            "memory_percent": self._machine.memory_percent,
+            "cpu_percent": self._machine.cpu_percent,
+        }
 
 
 def create_worker_app(role: WorkerRole) -> FastAPI:

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any, TypeVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from livetranslate.domain.errors import NotFound
 from livetranslate.domain.events import SessionEnded, SessionError
@@ -38,7 +39,8 @@ def meanwhile(redis: RedisServer, work: Callable[[SharedBackbone], Awaitable[T]]
 
 def answer(capsys: pytest.CaptureFixture[str], redis: RedisServer, *arguments: str) -> Any:
     capsys.readouterr()
-    assert run(["pool", *arguments, "--redis", redis.url, "--json"]) == 0
+    with capture_logs():  # which go to standard error in the program
+        assert run(["pool", *arguments, "--redis", redis.url, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from livetranslate.services.cli.app import run
 from livetranslate.storage.database import Database
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.schema import migrate
+from support.redis_server import RedisServer
 
 Findings = dict[str, dict[str, Any]]
 
@@ -26,6 +28,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVETRANSLATE_DATA", str(tmp_path))
     for name in (
         "DATABASE_URL",
+        "REDIS_URL",
         "MODEL_DIR",
         "WHISPER_MODEL",
         "OPENAI_BASE_URL",
@@ -183,3 +186,31 @@ def test_the_screen_shows_the_same(
     shown = capsys.readouterr().out
     assert "livetranslate models download base" in shown
     assert "Everything necessary is here." in shown
+
+
+def test_a_redis_is_asked_whether_it_keeps_sessions(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    assert "not configured" in ask(capsys)[1]["Redis connection"]["detail"]
+    monkeypatch.setenv("REDIS_URL", redis.url)
+    code, found = ask(capsys)
+    assert (code, found["Redis connection"]["status"]) == (0, "ok")
+    assert str(redis.port) in found["Redis connection"]["detail"]
+    redis.command("config", "set", "appendonly", "no")
+    assert ask(capsys)[1]["Redis connection"]["status"] == "missing"
+    redis.command("config", "set", "maxmemory-policy", "allkeys-lru")
+    assert ask(capsys)[0] == 1
+    redis.command("config", "set", "maxmemory-policy", "noeviction")
+    redis.command("config", "set", "appendonly", "yes")
+
+
+def test_a_redis_out_of_reach_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:a-secret@127.0.0.1:1")
+    with capture_logs():
+        code, found = ask(capsys)
+    finding = found["Redis connection"]
+    assert (code, finding["status"]) == (1, "broken")
+    assert "127.0.0.1:1" in finding["detail"] and "REDIS_URL" in finding["remedy"]
+    assert "a-secret" not in str(found)

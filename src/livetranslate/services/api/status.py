@@ -111,12 +111,13 @@ async def gauges(core: Core) -> list[Gauge]:
     return [
         *key_gauges(**_key_figures(core, reports, states)),
         *found,
-        *_worker_gauges(reports),
+        *worker_gauges(reports),
         _alert_gauge(core),
     ]
 
 
-def _worker_gauges(reports: list[ReportAge]) -> list[Gauge]:
+def worker_gauges(reports: list[ReportAge]) -> list[Gauge]:
+    """Return what Prometheus reads of each worker."""
     told: list[tuple[str, str, Callable[[ReportAge], float]]] = [
         ("memory_bytes", "Memory of each worker.", lambda one: one.report.memory_bytes),
         ("sessions", "Sessions of each worker.", lambda one: len(one.report.sessions)),

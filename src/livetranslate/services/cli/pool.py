@@ -154,13 +154,11 @@ def clear(
 
 def _operate(redis: str | None, work: Callable[[Operator], Awaitable[T]]) -> T:
     """Return what ``work`` makes of the pool."""
-    from livetranslate.services.logs import configure_logs
     from livetranslate.services.operating import operating
     from livetranslate.services.serve import DEFAULTS
     from livetranslate.settings import load_settings
 
     settings = load_settings(DEFAULTS, redis_url=redis)
-    configure_logs("ERROR")  # that Redis is away is told once, as the command's error
 
     async def run() -> T:
         async with operating(settings) as operator:
