@@ -49,6 +49,10 @@ GOODBYE_S = 1.0
 """Seconds that a worker that leaves has to say so."""
 
 
+CLAIMS_AT_ONCE = 4
+"""Sessions asked for together once one has come."""
+
+
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of a worker.
 
@@ -185,6 +189,8 @@ class Worker:
         while True:
             await self._room.acquire()
             self._start(self._serve(await self._next_claim()))
+            while await self._claim_more():
+                pass
 
     async def _next_claim(self) -> Claim:
         while True:
@@ -195,6 +201,23 @@ class Worker:
             if claim is not None:
                 self._vitals.taken()
                 return claim
+
+    async def _claim_more(self) -> bool:
+        """Take several sessions at once, since many may begin together; False if none is left."""
+        places = 0
+        while places < CLAIMS_AT_ONCE and self._vitals.open and not self._room.locked():
+            await self._room.acquire()
+            places += 1
+        claims = await asyncio.gather(
+            *(self._log.claim(self._worker_id) for _ in range(places)), return_exceptions=True
+        )
+        for claim in claims:
+            if isinstance(claim, Claim):
+                self._vitals.taken()
+                self._start(self._serve(claim))
+            else:
+                self._room.release()
+        return places > 0 and all(isinstance(claim, Claim) for claim in claims)
 
     async def _serve(self, claim: Claim) -> None:
         host = SessionHost(

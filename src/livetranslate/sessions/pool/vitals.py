@@ -116,6 +116,11 @@ class Vitals:
         self._looked_at = now
         self._set_gate()
 
+    @property
+    def open(self) -> bool:
+        """Whether any number of sessions may be taken."""
+        return self._admission.answer is Answer.OPEN
+
     async def admitted(self) -> None:
         """Wait until a session may be taken."""
         await self._open.wait()
