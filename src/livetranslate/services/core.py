@@ -18,11 +18,14 @@ from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWat
 from livetranslate.services.backbone import SharedBackbone, make_backbone
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.sessions.clock import SystemClock
 from livetranslate.sessions.desk.base import Desk
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
+from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
 from livetranslate.storage.database import Database
+from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import migrate
 
@@ -73,13 +76,19 @@ class Core:
         self.desk: Desk = self.backbone.desk
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
+        reconciler = self._reconciler()
         self.manager = SessionManager(
-            self.log, self.records, options=ManagerOptions(sessions_stay=self.shared)
+            self.log,
+            self.records,
+            reconciler=reconciler,
+            options=ManagerOptions(sessions_stay=self.shared),
         )
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()
         self.machine = Machine()
         self.alerts = self._alert_watch()
+        if reconciler is not None:
+            self.alerts.watch(differences=lambda: reconciler.differences)
         self._watching: asyncio.Task[None] | None = None
         self.process = psutil.Process()
         self._started = time.monotonic()
@@ -133,6 +142,22 @@ class Core:
             except LiveTranslateError as error:
                 return error.message
         return None
+
+    def _reconciler(self) -> Reconciler | None:
+        """Return what compares database and log, where all sessions of the one are in the other.
+
+        Processes that share a database but no log would take each other's sessions for lost.
+        """
+        own = self.settings.database_url.get_secret_value().startswith("sqlite")
+        if self.database is None or self.records is None or not (self.shared or own):
+            return None
+        return Reconciler(
+            self.log,
+            SessionHistory(self.database),
+            self.records,
+            lambda: [known.report for known in self.desk.reports()],
+            clock=SystemClock(),
+        )
 
     def _alert_watch(self) -> AlertWatch:
         sources = AlertSources(

@@ -26,6 +26,7 @@ from livetranslate.domain.session import EndReason, SessionStatistics
 from livetranslate.sessions.clock import Clock
 from livetranslate.sessions.feeding import FeedSlots
 from livetranslate.sessions.log.base import DeadLetter, SessionLog, SessionState
+from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder
 from livetranslate.sessions.upkeep import (
     QueueNews,
@@ -60,6 +61,7 @@ class Keeper:
         log: The sessions' logs.
         slots: The sessions that are fed here.
         recorder: What writes to the database, if anything does.
+        reconciler: What compares log and database, if anything does.
         clock: Tells the time.
         options: Times.
     """
@@ -70,12 +72,14 @@ class Keeper:
         slots: FeedSlots,
         recorder: Recorder | None,
         *,
+        reconciler: Reconciler | None = None,
         clock: Clock,
         options: KeeperOptions,
     ) -> None:
         self._source = log
         self._slots = slots
         self._recorder = recorder
+        self._reconciler = reconciler
         self._clock = clock
         self._options = options
         self._name = f"keeper-{secrets.token_hex(6)}"
@@ -182,6 +186,8 @@ class Keeper:
         for event in self._queue.changed(states, self._clock.utc()):
             with suppress(NotFound, SessionClosed):
                 await self._source.append_system_events(event.session_id, [event])
+        if self._reconciler is not None:
+            await self._reconciler.look()
 
     async def _see_to(self, state: SessionState) -> None:
         options = self._options

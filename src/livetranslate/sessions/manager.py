@@ -37,6 +37,7 @@ from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
+from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
 from livetranslate.sessions.records import SessionRecords
 
@@ -67,6 +68,7 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
+        reconciler: What compares log and database, while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
     """
@@ -76,6 +78,7 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
+        reconciler: Reconciler | None = None,
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -95,7 +98,12 @@ class SessionManager:
             else None
         )
         self._keeper = Keeper(
-            log, self._slots, self._recorder, clock=self._clock, options=self.options
+            log,
+            self._slots,
+            self._recorder,
+            reconciler=reconciler,
+            clock=self._clock,
+            options=self.options,
         )
         self._upkeep: asyncio.Task[None] | None = None
 
