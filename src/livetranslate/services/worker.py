@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+import uvloop
 
 from livetranslate.asr.loading import EngineLoader
 from livetranslate.asr.manager import ManagerOptions, ModelManager
@@ -144,7 +145,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     configure_logs(settings.log_level)
-    sys.exit(asyncio.run(serve(settings, arguments.link, arguments.worker_id)))
+    sys.exit(uvloop.run(serve(settings, arguments.link, arguments.worker_id)))
 
 
 if __name__ == "__main__":
