@@ -128,12 +128,16 @@ class Crowd:
         return {}
 
     async def resume(self, count: int) -> dict[str, Any]:
-        """Let them read on for a while; return the codes with which they were closed."""
+        """Let them read on for a while; return how they were closed, and how many are gone."""
         for socket in self._sockets[:count]:
             if not socket.transport.is_closing():
                 socket.transport.resume_reading()
         await asyncio.sleep(3.0)
-        return {"codes": [socket.close_code for socket in self._sockets[:count]]}
+        them = self._sockets[:count]
+        return {
+            "codes": [socket.close_code for socket in them],
+            "gone": sum(socket.gone for socket in them),
+        }
 
     async def close(self) -> dict[str, Any]:
         """Drop all connections."""
