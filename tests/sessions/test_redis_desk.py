@@ -10,6 +10,8 @@ import pytest
 from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.sessions.desk.base import DeskOptions
 from livetranslate.sessions.desk.redis.desk import RedisDesk
+from livetranslate.sessions.redis.channels import Channels
+from livetranslate.sessions.redis.connection import RedisConnection, RedisOptions
 from livetranslate.sessions.work import JobKind
 from support.redis_desk import redis_desk
 from support.redis_server import RedisServer
@@ -147,6 +149,18 @@ async def test_reports_only_grow_older_while_redis_is_away(redis: RedisServer):
         await asyncio.to_thread(redis.start)
         await far.report(worker_report("w1"))
         await until(_reported(near))
+
+
+async def test_channels_close_at_any_moment_of_their_connecting(redis: RedisServer):
+    for turns in range(30):
+        connection = RedisConnection(RedisOptions(url=redis.url))
+        channels = Channels(connection)
+        channels.open("some")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await channels.close()
+        await connection.close()
 
 
 def _reported(desk: RedisDesk) -> Callable[[], Awaitable[bool]]:

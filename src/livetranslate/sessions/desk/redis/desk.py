@@ -17,6 +17,7 @@ from livetranslate.sessions.desk.redis.store import JOB_TTL_S, DeskStore, Outcom
 from livetranslate.sessions.errors import ErrorData, rebuilt
 from livetranslate.sessions.redis.channels import Channels
 from livetranslate.sessions.redis.connection import RedisConnection
+from livetranslate.sessions.redis.waiting import Waiting
 from livetranslate.sessions.work import Job, JobKind, WorkerReport
 
 _log = structlog.get_logger(__name__)
@@ -58,9 +59,10 @@ class RedisDesk:
         queue: str = "voice_sessions",
     ) -> None:
         self._options = options or DeskOptions()
-        self._channels = channels
         self._store = DeskStore(connection, queue, self._options)
         self._caller = self._store.caller(secrets.token_hex(8))
+        self._calls = Waiting(channels, self._store.calls)
+        self._outcomes = Waiting(channels, self._caller, relook_s=ASK_S)
         self._at_work: dict[str, set[str]] = {}
         self._taking: dict[str, asyncio.Lock] = {}
         self._dropping: set[asyncio.Task[None]] = set()
@@ -150,19 +152,7 @@ class RedisDesk:
 
     async def take_job(self, worker_id: str, *, wait_s: float) -> Job | None:
         """See WorkerDesk; raises BackendUnavailable while Redis is away."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + wait_s
-        channel = self._channels.open(self._store.calls)
-        try:
-            while True:
-                heard = channel.heard
-                job = await self._take(worker_id)
-                left = until - loop.time()
-                if job is not None or left <= 0:
-                    return job
-                await channel.wait(heard, left)
-        finally:
-            self._channels.leave(channel)
+        return await self._calls.poll(lambda: self._take(worker_id), wait_s)
 
     async def finish_job(self, job_id: str, result: bytes) -> None:
         """See WorkerDesk; while Redis is away it is tried for as long as a caller may wait."""
@@ -208,18 +198,14 @@ class RedisDesk:
 
     async def _outcome(self, job_id: str) -> Outcome:
         """Wait for what becomes of a job; Redis may be away for as long as the job is kept."""
-        channel = self._channels.open(self._caller)
-        try:
-            while True:
-                heard = channel.heard
-                outcome = await _insisting(lambda: self._store.outcome(job_id))
-                if outcome is not None and outcome.kind == "gone":
-                    raise BackendUnavailable("Redis lost the job; submit it again")
-                if outcome is not None:
-                    return outcome
-                await channel.wait(heard, ASK_S)
-        finally:
-            self._channels.leave(channel)
+
+        async def look() -> Outcome | None:
+            return await _insisting(lambda: self._store.outcome(job_id))
+
+        outcome = await self._outcomes.poll(look, None)
+        if outcome is None or outcome.kind == "gone":
+            raise BackendUnavailable("Redis lost the job; submit it again")
+        return outcome
 
     async def _take(self, worker_id: str) -> Job | None:
         at_work = self._at_work.setdefault(worker_id, set())
