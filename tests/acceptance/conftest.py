@@ -14,7 +14,7 @@ from support.postgres import postgres_server
 from support.redis_server import redis_server
 from support.survival import SETTINGS, Rehearsed, rehearse, speeches
 
-SPEECH_S = 10.0
+SPEECH_S = 6.0
 ENVIRONMENT = {"MAX_SESSIONS_PER_WORKER": "32", "WORKER_POOL_SIZE": "1"}
 
 

@@ -53,7 +53,7 @@ async def test_listeners_at_every_instance_get_the_same_events(
     )
     await asyncio.sleep(1)
     early = [asyncio.create_task(listen(url, session_id)) for url in (one, other)]
-    await asyncio.sleep(6)
+    await asyncio.sleep(3)
     late = [asyncio.create_task(listen(url, session_id)) for url in (one, other)]
     captions = await feeding
     heard = await asyncio.gather(*early, *late)
