@@ -26,9 +26,6 @@ SETTINGS = {
 """Settings of an installation that has to survive."""
 PATIENT = ClientOptions(reconnect_most_s=1.0, give_up_s=180.0, alive_s=10.0)
 """A client that outlasts every disturbance of the tests and looks for the platform often."""
-UNSTEADY = frozenset({"en_01", "en_04", "en_05"})
-"""Recordings of which the small model hears something else when more of them is there at once, as
-after an outage. Without them a difference to an undisturbed run is a loss, not a second thought."""
 PAUSE = np.zeros(12_000, dtype=np.float32)
 
 Audio = NDArray[np.float32]
@@ -36,15 +33,15 @@ Disturbance = Callable[[], Awaitable[None]]
 
 
 def speeches(number: int, seconds: float) -> list[Audio]:
-    """Different speeches of at least so many seconds, each made of steady recordings."""
-    steady = [each.audio for each in recordings("en") if each.file[:5] not in UNSTEADY]
+    """Different speeches of at least so many seconds, each made of recordings."""
+    spoken = [each.audio for each in recordings("en")]
     made: list[Audio] = []
     for index in range(number):
-        step = 1 + index // len(steady) % (len(steady) - 1)
+        step = 1 + index // len(spoken) % (len(spoken) - 1)
         parts: list[Audio] = []
         place = index
         while sum(map(len, parts)) < seconds * SAMPLE_RATE:
-            parts += [steady[place % len(steady)], PAUSE]
+            parts += [spoken[place % len(spoken)], PAUSE]
             place += step
         made.append(np.concatenate(parts))
     return made
