@@ -23,6 +23,7 @@ from support.told_speech import as_pcm
 
 CHUNK = 1_600
 ENGLISH = recordings("en")
+PROMPT = "We had a meeting about the report last week."
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,20 @@ def live(
     recogniser.finish()
     work()
     return told
+
+
+def test_what_is_heard_does_not_depend_on_the_company(engine: WhisperEngine) -> None:
+    """A session's text must not change with the sessions whose windows come with its own."""
+    cut = [each.audio[: 16_000 + 6_400 * (index % 5)] for index, each in enumerate(ENGLISH)]
+    requests = [
+        WindowRequest(audio=audio, offset_s=0.0, language="en", prompt=PROMPT if index % 3 else "")
+        for index, audio in enumerate(cut)
+    ]
+    alone = [engine.decode([request])[0].words for request in requests]
+    assert any(len(words) > 2 for words in alone)
+    together = [found.words for found in engine.decode(requests)]
+    for one, other in zip(alone, together, strict=True):
+        assert [(w.word, w.start, w.end) for w in one] == [(w.word, w.start, w.end) for w in other]
 
 
 def final_words(told: list[Segment]) -> list[Word]:

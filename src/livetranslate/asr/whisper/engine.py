@@ -7,7 +7,7 @@ model's alignment heads. Both are CTranslate2's; no torch is involved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import ctranslate2
@@ -23,7 +23,8 @@ from livetranslate.asr.engine import (
     Samples,
     WindowRequest,
 )
-from livetranslate.asr.whisper.features import batch_features
+from livetranslate.asr.whisper.features import batch_features, window_frames
+from livetranslate.asr.whisper.groups import in_groups
 from livetranslate.asr.whisper.words import TokenGroup, group_tokens, timed_words
 from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.errors import InvalidInput, ModelUnavailable, UnsupportedLanguage
@@ -72,6 +73,14 @@ class _Prepared(msgspec.Struct, frozen=True):
     @property
     def prefix_tokens(self) -> list[int]:
         return [token for group in self.prefix_groups for token in group.tokens]
+
+
+class _Encoded(msgspec.Struct, frozen=True):
+    """A request, its row of the encoder's output, and the mel frames of audio in it."""
+
+    prepared: _Prepared
+    row: int
+    frames: int
 
 
 class WhisperEngine:
@@ -139,6 +148,8 @@ class WhisperEngine:
     def encode(self, windows: Sequence[Samples]) -> tuple[ctranslate2.StorageView, list[int]]:
         """Run the encoder over windows in one call, padded to the longest and no further.
 
+        What is heard in a window depends on how far it is padded.
+
         Returns:
             Its output, shape (windows, positions, width), and the mel frames of audio of each.
         """
@@ -146,22 +157,26 @@ class WhisperEngine:
         return self._model.encode(ctranslate2.StorageView.from_array(features)), frames
 
     def decode(self, requests: Sequence[WindowRequest]) -> list[Hypothesis]:
-        """Encode all windows in one call, then decode and align those alike together."""
+        """Encode windows of one length in one call, then decode and align those alike together.
+
+        So a window is padded for its own length alone, and what is heard in it does not depend on
+        the windows of other sessions that happen to come with it.
+        """
+        return in_groups(
+            requests,
+            lambda request: window_frames(len(request.audio), self._options.min_window_s),
+            self._decode_length,
+        )
+
+    def _decode_length(self, requests: Sequence[WindowRequest]) -> list[Hypothesis]:
         encoded, frames = self.encode([request.audio for request in requests])
-        prepared = self._prepare(requests, encoded)
-        results: list[Hypothesis | None] = [None] * len(requests)
-        groups: dict[tuple[object, ...], list[int]] = {}
-        for index, item in enumerate(prepared):
-            key = (item.language, item.request.task, len(item.prompt_tokens), item.request.final)
-            groups.setdefault(key, []).append(index)
-        for indexes in groups.values():
-            rows = encoded if len(groups) == 1 else _rows(encoded, indexes)
-            hypotheses = self._decode_group(
-                rows, [prepared[index] for index in indexes], [frames[index] for index in indexes]
+        items = [
+            _Encoded(prepared, index, count)
+            for index, (prepared, count) in enumerate(
+                zip(self._prepare(requests, encoded), frames, strict=True)
             )
-            for index, hypothesis in zip(indexes, hypotheses, strict=True):
-                results[index] = hypothesis
-        return [result for result in results if result is not None]
+        ]
+        return in_groups(items, _alike, lambda group: self._decode_group(encoded, group))
 
     def _prepare(
         self, requests: Sequence[WindowRequest], encoded: ctranslate2.StorageView
@@ -219,11 +234,14 @@ class WhisperEngine:
         return tokens[-length:] if length else []
 
     def _decode_group(
-        self, encoded: ctranslate2.StorageView, items: list[_Prepared], frames: list[int]
+        self, encoded: ctranslate2.StorageView, group: Sequence[_Encoded]
     ) -> list[Hypothesis]:
         options = self._options
+        items, frames = [one.prepared for one in group], [one.frames for one in group]
+        if len(group) < encoded.shape[0]:
+            encoded = _rows(encoded, [one.row for one in group])
         final = items[0].request.final
-        seconds = max(frames) / 100
+        seconds = window_frames(len(items[0].request.audio), options.min_window_s) / 100
         prompts: list[list[int]] = []
         for item in items:
             tokenizer = item.tokenizer
@@ -245,15 +263,36 @@ class WhisperEngine:
             [token for token in result.sequences_ids[0] if token < item.tokenizer.eot]
             for result, item in zip(generated, items, strict=True)
         ]
-        aligned = self._model.align(
-            encoded, items[0].tokenizer.sot_sequence, texts, frames, median_filter_width=7
-        )
+        aligned = self._align(encoded, items[0].tokenizer, texts, frames)
         return [
             self._hypothesis(item, tokens, path, count, result.no_speech_prob)
             for item, tokens, path, count, result in zip(
                 items, texts, aligned, frames, generated, strict=True
             )
         ]
+
+    def _align(
+        self,
+        encoded: ctranslate2.StorageView,
+        tokenizer: Tokenizer,
+        texts: Sequence[list[int]],
+        frames: Sequence[int],
+    ) -> list[ctranslate2.models.WhisperAlignmentResult]:
+        """Return where the tokens of each text are heard.
+
+        Texts of one length together: attention is normalised over the tokens, padding included.
+        """
+
+        def work(rows: Sequence[int]) -> list[ctranslate2.models.WhisperAlignmentResult]:
+            return self._model.align(
+                encoded if len(rows) == len(texts) else _rows(encoded, list(rows)),
+                tokenizer.sot_sequence,
+                [texts[row] for row in rows],
+                [frames[row] for row in rows],
+                median_filter_width=7,
+            )
+
+        return in_groups(range(len(texts)), lambda row: len(texts[row]), work)
 
     def _hypothesis(
         self,
@@ -285,6 +324,13 @@ class WhisperEngine:
 def _spaced(word: str, language: str) -> str:
     """Return the word as it stands in running text."""
     return join_words([Word("", 0.0, 0.0), Word(word, 0.0, 0.0)], language)
+
+
+def _alike(one: _Encoded) -> Hashable:
+    """Return what requests that are decoded together have in common."""
+    prepared = one.prepared
+    request = prepared.request
+    return (prepared.language, request.task, len(prepared.prompt_tokens), request.final)
 
 
 def _rows(encoded: ctranslate2.StorageView, indexes: list[int]) -> ctranslate2.StorageView:
