@@ -50,7 +50,7 @@ class StreamingOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     step_s: float = 0.4
-    lag_s: float = 4.0
+    lag_s: float = 15.0
     max_step_s: float = 4.0
     trim_s: float = 8.0
     max_window_s: float = 15.0
