@@ -42,7 +42,7 @@ class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
     resume_window_s: float = 60.0
     max_buffered_s: float = 120.0
     slow_down_s: float = 30.0
-    ack_interval_s: float = 0.1
+    ack_interval_s: float = 0.05
     authenticate_s: float = 10.0
     close_s: float = 2.0
     service_period_s: float = 5.0
