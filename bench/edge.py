@@ -128,8 +128,8 @@ def _notes(ours: list[Paced], bare: list[Paced]) -> list[str]:
         "process that recognises nothing and passes the audio once a second. Clients measure from "
         "their send to the acknowledgement that covers the chunk. The baseline answers each chunk "
         "with its number and keeps nothing.",
-        f"Chunks not acknowledged within a second of the end: {lost[0]}, baseline {lost[1]}. The clients were up to {late:.0f} ms late themselves: "
-        "they share the cores.",
+        f"Not acknowledged within a second of the end: {lost[0]} chunks, baseline {lost[1]}. The "
+        f"clients were up to {late:.0f} ms late themselves: they share the cores.",
     ]
 
 
