@@ -22,13 +22,18 @@ PING_S = 30.0
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Serve one WebSocket that says what it hears."""
+    """Serve one WebSocket that says what text it hears, and counts what audio it is sent."""
     if scope["type"] != "websocket":
         return
     await receive()
     await send({"type": "websocket.accept"})
+    chunks = 0
     while (message := await receive())["type"] == "websocket.receive":
-        await send({"type": "websocket.send", "text": message["text"]})
+        text = message.get("text")
+        if text is None:
+            text = f'{{"type":"audio_ack","session_id":"s","seq":{chunks},"buffered_s":0.1}}'
+            chunks += 1
+        await send({"type": "websocket.send", "text": text})
 
 
 async def run_uvicorn() -> None:

@@ -25,7 +25,8 @@ class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
         resume_window_s: How long a session waits for a feeder that vanished.
         max_buffered_s: Seconds of audio that may wait before the socket is no longer read.
         slow_down_s: Seconds of waiting audio from which a feeder is asked to slow down.
-        ack_interval_s: Acknowledgements of chunks within so long are told as one.
+        ack_interval_s: Acknowledgements of chunks within so long are told as one. Half a usual
+            chunk, so that what was late once does not make all that follow late.
         authenticate_s: Time to send credentials where they are needed.
         close_s: How long a close may wait for a peer that does not read.
         service_period_s: Between two ``service_event`` messages of one service.
@@ -42,7 +43,7 @@ class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
     resume_window_s: float = 60.0
     max_buffered_s: float = 120.0
     slow_down_s: float = 30.0
-    ack_interval_s: float = 0.1
+    ack_interval_s: float = 0.05
     authenticate_s: float = 10.0
     close_s: float = 2.0
     service_period_s: float = 5.0
