@@ -31,7 +31,7 @@ Hosts = tuple[Distributed, list[Host]]
 
 @pytest.fixture
 def hosts(database: str, tmp_path: Path) -> Iterator[Hosts]:
-    """An installation on three hosts; the second and the third have a worker process each."""
+    """An installation on three hosts; the second and the third have two workers each."""
     with ExitStack() as stack:
         net = stack.enter_context(network())
         made = [net.host() for _ in range(3)]
@@ -42,7 +42,7 @@ def hosts(database: str, tmp_path: Path) -> Iterator[Hosts]:
         platform = Distributed(tmp_path, redis, database, SETTINGS)
         platform.orchestration(centre)
         for other in others:
-            platform.worker(other)
+            platform.worker(other, workers=2)
         stack.callback(platform.stop)
         yield platform.start(), others
 
@@ -79,5 +79,6 @@ async def test_a_host_dies_and_another_is_cut_off(hosts: Hosts):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_the_same_with_twenty_sessions(hosts: Hosts):
     await a_host_dies_and_another_is_cut_off(hosts, sessions=20, seconds=60, cut_s=20)
