@@ -89,6 +89,7 @@ async def logged(redis: RedisServer, session_id: str) -> list[bytes]:
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_the_log_holds_every_chunk_once_and_in_order(edges: Distributed):
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:

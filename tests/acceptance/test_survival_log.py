@@ -170,7 +170,9 @@ async def fills(redis: RedisServer) -> None:
         redis.drain()
 
 
-@pytest.mark.parametrize("trouble", [kills, freezes, fills])
+@pytest.mark.parametrize(
+    "trouble", [kills, *(pytest.param(each, marks=pytest.mark.slow) for each in (freezes, fills))]
+)
 async def test_every_acknowledged_chunk_is_told_once_and_in_order(
     redis: RedisServer, trouble: Callable[[RedisServer], Awaitable[None]]
 ):

@@ -15,6 +15,7 @@ MEMORY = 24_000_000
 """Bytes by which a process may grow over a few sessions: buffers and caches of fixed bounds."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_everything_is_restarted_one_after_the_other_during_live_sessions(
     distributed: Distributed, rehearsed: Rehearsed
