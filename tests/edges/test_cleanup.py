@@ -32,13 +32,23 @@ OURS = {
     "Wire",
     "_Feed",
 }
+MODULES = (
+    "livetranslate.services.realtime",
+    "livetranslate.services.protocols",
+    "livetranslate.sessions",
+)
 LONG_S = 3000.0
 """Longer than sessions are kept for anybody."""
 
 
 def alive() -> Counter[str]:
     gc.collect()
-    return Counter(type(one).__name__ for one in gc.get_objects() if type(one).__name__ in OURS)
+    kinds = (type(one) for one in gc.get_objects())
+    return Counter(
+        kind.__name__
+        for kind in kinds
+        if kind.__name__ in OURS and kind.__module__.startswith(MODULES)
+    )
 
 
 async def ends_in_order(server, name: str) -> None:
