@@ -34,7 +34,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     _late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn's
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait_for_headers()
@@ -59,7 +59,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Hand the connection over, and let go of the parser, which holds this protocol."""
         self._stop_waiting()
         super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]
+        self.parser = None  # type: ignore[assignment] - nothing is parsed any more
 
     def _wait_for_headers(self) -> None:
         self._late = self.loop.call_later(HEADERS_S, self._give_up)

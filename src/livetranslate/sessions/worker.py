@@ -217,6 +217,9 @@ class Worker:
                 self._start(self._serve(claim))
             else:
                 self._room.release()
+        faults = [one for one in claims if isinstance(one, BaseException)]
+        if any(not isinstance(fault, BackendUnavailable) for fault in faults):
+            raise faults[0]
         return places > 0 and all(isinstance(claim, Claim) for claim in claims)
 
     async def _serve(self, claim: Claim) -> None:
