@@ -94,9 +94,7 @@ async def rates_of(
 ) -> dict[str, dict[str, float]]:
     """Return the word error rate in per cent, by chain and kind of noise."""
     async with leased(options) as lease:
-        return {
-            name: await _rates(lease, chain, conditions) for name, chain in parameters.items()
-        }
+        return {name: await _rates(lease, chain, conditions) for name, chain in parameters.items()}
 
 
 async def _rates(

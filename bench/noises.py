@@ -30,9 +30,9 @@ def noise(kind: str, length: int, others: Sequence[Recording], seed: int) -> Sam
         return rng.normal(0.0, 0.1, length).astype(np.float32)
     if kind == "hum":
         return _hum(rng, length)
-    voices = rng.choice(len(others), min(VOICES, len(others)), replace=False)
+    order: list[int] = rng.permutation(len(others)).tolist()
     babble = np.zeros(length, np.float32)
-    for index in voices:
+    for index in order[:VOICES]:
         voice = others[index].audio
         turns = np.resize(np.roll(voice, int(rng.integers(len(voice)))), length)
         babble += turns / np.sqrt(np.mean(np.square(voice)) + 1e-12)
