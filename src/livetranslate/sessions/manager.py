@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 
@@ -35,9 +36,8 @@ from livetranslate.domain.session import (
 )
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
-from livetranslate.sessions.keeper import Keeper, KeeperOptions
+from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
-from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
 from livetranslate.sessions.records import SessionRecords
 
@@ -68,7 +68,7 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
-        reconciler: What compares log and database, while this process looks after all sessions.
+        duties: What is done besides while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
     """
@@ -78,7 +78,7 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
-        reconciler: Reconciler | None = None,
+        duties: Sequence[Duty] = (),
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -101,7 +101,7 @@ class SessionManager:
             log,
             self._slots,
             self._recorder,
-            reconciler=reconciler,
+            duties=duties,
             clock=self._clock,
             options=self.options,
         )

@@ -37,6 +37,8 @@ from livetranslate.sessions.pool.vitals import Vitals
 from livetranslate.sessions.work import (
     EXIT_DRAINED,
     DrainJob,
+    JobKind,
+    RelieveJob,
     WorkerDesk,
     WorkerReport,
 )
@@ -120,7 +122,7 @@ class Worker:
             JobRunner(models),
             self._patience,
             max_jobs=options.max_jobs,
-            on_drain=self._leave,
+            orders={JobKind.DRAIN: self._leave, JobKind.RELIEVE: self._hand_over},
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(options.max_sessions)
@@ -165,11 +167,21 @@ class Worker:
         self._exit_code = exit_code
         self._draining.set()
 
-    def _leave(self, wish: DrainJob) -> None:
-        if wish.replace:
+    async def _leave(self, payload: bytes) -> None:
+        if msgspec.msgpack.decode(payload, type=DrainJob).replace:
             self._to_replace = True
         else:
             self.drain(EXIT_DRAINED)
+
+    async def _hand_over(self, payload: bytes) -> None:
+        """Give back the sessions taken last: those held longest have the most to catch up with."""
+        wanted = msgspec.msgpack.decode(payload, type=RelieveJob).sessions
+        youngest = sorted(self._hosts.items(), key=lambda one: one[1].since, reverse=True)
+        chosen = youngest[: max(0, min(wanted, len(youngest) - 1))]
+        for _, held in chosen:
+            held.task.cancel()
+        await asyncio.gather(*(held.task for _, held in chosen), return_exceptions=True)
+        await asyncio.gather(*(self._release(host.claim) for host, _ in chosen))
 
     async def _until_drained(self) -> None:
         await self._draining.wait()
@@ -231,7 +243,9 @@ class Worker:
             options=self._options.streaming,
             now=self._now,
         )
-        self._hosts[host] = _Held()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - every session is served in a task of its own
+        self._hosts[host] = _Held(task)
         try:
             await host.run()
         except (ClaimLost, NotFound):
@@ -330,7 +344,8 @@ class Worker:
 
 
 class _Held:
-    """Since when a session has been held, and when its claim was last kept alive."""
+    """Since when a session has been held, in which task, and when its claim was last kept alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
         self.since = self.touched_at = monotonic()
