@@ -27,6 +27,7 @@ from livetranslate.domain.errors import (
     LiveTranslateError,
     NotFound,
 )
+from livetranslate.monitoring.heap import trim
 from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.host.translating import TranslationFactory
 from livetranslate.sessions.jobs import JobDesk, JobRunner
@@ -63,6 +64,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_jobs: Jobs at the same time.
         report_s: Seconds between two reports.
         touch_s: Seconds between two touches of each claim.
+        trim_s: Seconds between two times that freed memory goes back to the system.
         patience_s: Seconds for which log and desk may be out of reach before the worker gives up.
         admission: When it takes sessions though it has room by number.
         device: Name of the device in use, for reports.
@@ -73,6 +75,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     report_s: float = 2.0
     touch_s: float = 1.0
+    trim_s: float = 60.0
     patience_s: float = 0.0
     admission: AdmissionOptions = AdmissionOptions()
     device: str = "cpu"
@@ -147,6 +150,7 @@ class Worker:
                 self._report_for_ever(),
                 self._touch_for_ever(),
                 self._vitals.run(),
+                self._trim_for_ever(),
             )
         ]
         loops.append(asyncio.create_task(self._until_drained()))
@@ -265,6 +269,11 @@ class Worker:
             await self._patience.ask(lambda: self._desk.report(self._report()), None)
             await self._models.unload_idle()
             await asyncio.sleep(self._options.report_s)
+
+    async def _trim_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.trim_s)
+            await asyncio.to_thread(trim)
 
     async def _touch_for_ever(self) -> None:
         while True:
