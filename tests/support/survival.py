@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetranslate.domain.audio import SAMPLE_RATE
-from livetranslate.domain.session import EndReason
+from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.services.client import ClientOptions
 from support.captions import CHUNK, Captions, stream
 from support.scoring import normalised
@@ -48,28 +48,39 @@ def speeches(number: int, seconds: float) -> list[Audio]:
 
 
 class Rehearsed(msgspec.Struct, frozen=True):
-    """Speeches, and what is heard of each in peace."""
+    """Speeches, what is heard of each in peace, and how its session is opened."""
 
     audios: list[Audio]
     texts: list[str]
+    config: SessionConfig = SessionConfig()
 
     def first(self, number: int) -> Rehearsed:
         """Only some of them."""
-        return Rehearsed(self.audios[:number], self.texts[:number])
+        return Rehearsed(self.audios[:number], self.texts[:number], self.config)
 
 
-async def rehearse(url: str, audios: Sequence[Audio]) -> Rehearsed:
+async def rehearse(
+    url: str, audios: Sequence[Audio], config: SessionConfig | None = None
+) -> Rehearsed:
     """Hear all in peace, as fast as it goes."""
-    heard = await in_peace(url, audios)
-    return Rehearsed(list(audios), [captions.text for captions in heard])
+    config = config or SessionConfig()
+    heard = await in_peace(url, audios, config)
+    rehearsed = Rehearsed(list(audios), [captions.text for captions in heard], config)
+    found = [loss for at, each in enumerate(heard) for loss in losses(each, rehearsed, at)]
+    assert not found, found
+    return rehearsed
 
 
-async def in_peace(url: str, audios: Sequence[Audio]) -> list[Captions]:
+async def in_peace(
+    url: str, audios: Sequence[Audio], config: SessionConfig | None = None
+) -> list[Captions]:
     """What comes of sessions that nothing disturbs, fed as fast as it goes, a few at a time."""
     heard: list[Captions] = []
     for first in range(0, len(audios), 4):
         some = audios[first : first + 4]
-        heard += await asyncio.gather(*(stream(url, each, real_time=False) for each in some))
+        heard += await asyncio.gather(
+            *(stream(url, each, config, real_time=False) for each in some)
+        )
     return heard
 
 
@@ -94,7 +105,9 @@ async def disturbed(
     async def speak(place: int) -> None:
         addresses = ",".join(rotated(urls, place))
         while True:
-            captions = await stream(addresses, rehearsed.audios[place], options=PATIENT)
+            captions = await stream(
+                addresses, rehearsed.audios[place], rehearsed.config, options=PATIENT
+            )
             heard.append(captions)
             found.extend(losses(captions, rehearsed, place))
             if over.is_set():
@@ -117,10 +130,10 @@ def rotated(urls: Sequence[str], by: int) -> list[str]:
 def losses(captions: Captions, rehearsed: Rehearsed, place: int) -> list[str]:
     """Everything wrong in a transcript, an acknowledgement or a total; nothing is right."""
     session_id = captions.events[0].session_id
-    return [
-        f"speech {place} ({session_id}): {problem}"
-        for problem in _losses(captions, rehearsed.audios[place], rehearsed.texts[place])
-    ]
+    problems = _losses(captions, rehearsed.audios[place], rehearsed.texts[place])
+    for language in rehearsed.config.target_languages:
+        problems += _untranslated(captions, language)
+    return [f"speech {place} ({session_id}): {problem}" for problem in problems]
 
 
 def _losses(captions: Captions, audio: Audio, text: str) -> list[str]:
@@ -148,4 +161,17 @@ def _losses(captions: Captions, audio: Audio, text: str) -> list[str]:
         found.append(f"words out of order or twice: {[(w.word, w.start) for w in captions.words]}")
     if normalised(captions.text) != normalised(text):
         found.append(f"heard  {captions.text}\n  in peace {text}")
+    return found
+
+
+def _untranslated(captions: Captions, language: str) -> list[str]:
+    """Everything wrong in the translations into a language: each segment has one, in order."""
+    translated = captions.translations(language)
+    found = [
+        f"{each.segment_id} into {language}: {each.error}" for each in translated if each.error
+    ]
+    segments = [final.segment_id for final in captions.finals if final.text]
+    told = [each.segment_id for each in translated]
+    if told != segments:
+        found.append(f"segments {segments}, translated into {language} {told}")
     return found
