@@ -9,10 +9,10 @@ import json
 from collections import Counter
 
 import websockets
-from edges_support import chunk
 
 from livetranslate.services.realtime.outbox import OutboxOptions
 from livetranslate.sessions.log.base import LogOptions
+from support.scripted_edges import chunk
 
 ROUNDS = 12
 OURS = {
