@@ -17,7 +17,7 @@ from livetranslate.domain.session import SessionConfig
 from support.distributed import Distributed, websocket_of
 from support.parts import Part
 from support.redis_server import RedisServer
-from support.survival import SETTINGS, disturbed, rehearse, speeches
+from support.survival import SETTINGS, Speaking, disturbed, rehearse, speeches
 from support.toy_translation_models import make_marian
 
 SPEECH_S = 6.0
@@ -100,8 +100,7 @@ async def test_every_part_is_restarted_under_live_sessions(everything: Distribut
         asyncio.create_task(ask_for_ever(everything, path, refused)) for path in THROUGH_THE_GATEWAY
     ]
 
-    async def roll() -> None:
-        await asyncio.sleep(2)
+    async def roll(_: Speaking) -> None:
         await everything.roll()
 
     heard = await disturbed(everything.websockets, rehearsed, roll)

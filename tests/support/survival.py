@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetranslate.domain.audio import SAMPLE_RATE
+from livetranslate.domain.events import TranscriptionResult
 from livetranslate.domain.session import EndReason, SessionConfig
-from livetranslate.services.client import ClientOptions
+from livetranslate.services.client import ClientOptions, Received
 from support.captions import CHUNK, Captions, stream
 from support.scoring import normalised
 from support.speech import WHISPER_FIXTURE, recordings
@@ -26,10 +27,34 @@ SETTINGS = {
 """Settings of an installation that has to survive."""
 PATIENT = ClientOptions(reconnect_most_s=1.0, give_up_s=180.0, alive_s=10.0)
 """A client that outlasts every disturbance of the tests and looks for the platform often."""
+HEARD_S = 60.0
 PAUSE = np.zeros(12_000, dtype=np.float32)
 
 Audio = NDArray[np.float32]
-Disturbance = Callable[[], Awaitable[None]]
+
+
+class Speaking:
+    """Sessions that are fed in real time, as whoever disturbs them sees them."""
+
+    def __init__(self, places: int) -> None:
+        self._results = [0] * places
+        self._result = asyncio.Event()
+
+    async def heard(self) -> None:
+        """Wait until something new has been heard of every session's speech."""
+        before = list(self._results)
+        async with asyncio.timeout(HEARD_S):
+            while any(now == then for now, then in zip(self._results, before, strict=True)):
+                self._result.clear()
+                await self._result.wait()
+
+    def note(self, place: int) -> None:
+        """Hear that a place has a result."""
+        self._results[place] += 1
+        self._result.set()
+
+
+Disturbance = Callable[[Speaking], Awaitable[None]]
 
 
 def speeches(number: int, seconds: float) -> list[Audio]:
@@ -89,24 +114,34 @@ async def disturbed(
 ) -> list[Captions]:
     """Speak in real time, spread over the instances, while the disturbance happens.
 
-    Whoever ends before the disturbance does begins again, so that every moment of it has its
-    sessions. Fails with all that was lost; returns the sessions' captions.
+    It begins once every session is at work. Whoever ends before it does begins again, so that every
+    moment of it has its sessions. Fails with all that was lost; returns the sessions' captions.
     """
     over = asyncio.Event()
+    speaking = Speaking(len(rehearsed.audios))
     heard: list[Captions] = []
     found: list[str] = []
 
     async def disturb() -> None:
         try:
-            await disturbance()
+            await speaking.heard()
+            await disturbance(speaking)
         finally:
             over.set()
 
     async def speak(place: int) -> None:
+        def received(each: Received) -> None:
+            if isinstance(each.message, TranscriptionResult):
+                speaking.note(place)
+
         addresses = ",".join(rotated(urls, place))
         while True:
             captions = await stream(
-                addresses, rehearsed.audios[place], rehearsed.config, options=PATIENT
+                addresses,
+                rehearsed.audios[place],
+                rehearsed.config,
+                options=PATIENT,
+                on_received=received,
             )
             heard.append(captions)
             found.extend(losses(captions, rehearsed, place))
