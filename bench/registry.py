@@ -11,6 +11,7 @@ from livetranslate.domain.errors import InvalidInput
 
 NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
+    "enhancement",
     *("edge", "fanout", "gateway"),
 )
 """Modules beside this one, each with ``run(options) -> Report``."""
