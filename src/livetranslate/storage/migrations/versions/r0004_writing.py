@@ -1,7 +1,8 @@
-"""Segments are written with less work: words as plain JSON, indexes only of rows they are for.
+"""Less work for each segment: words as plain JSON, indexes only of rows they are for.
 
 Nothing looks inside a segment's words, so PostgreSQL need not take them apart. Hardly a segment has
 a stored audio file, and hardly a translation waits for its segment: their indexes hold only those.
+Ended sessions are found by their end, for they are removed in that order.
 
 Revision ID: 0004
 Revises: 0003
@@ -18,12 +19,14 @@ branch_labels = None
 depends_on = None
 
 AUDIO = "ix_transcripts_audio_file_id"
+ENDED = "ix_bot_sessions_ended_at"
 WAITING = "ix_translations_waiting"
 
 
 def upgrade() -> None:
     """Change the column's type and both indexes."""
     _store_words_as("JSON")
+    op.create_index(ENDED, "bot_sessions", ["ended_at"])
     op.drop_index(AUDIO, table_name="transcripts")
     _index_where(AUDIO, "transcripts", "audio_file_id", "audio_file_id IS NOT NULL")
     _index_where(WAITING, "translations", "session_id", "transcript_id IS NULL")
@@ -34,6 +37,7 @@ def downgrade() -> None:
     op.drop_index(WAITING, table_name="translations")
     op.drop_index(AUDIO, table_name="transcripts")
     op.create_index(AUDIO, "transcripts", ["audio_file_id"])
+    op.drop_index(ENDED, table_name="bot_sessions")
     _store_words_as("JSONB")
 
 
