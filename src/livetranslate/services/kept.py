@@ -38,6 +38,7 @@ class Kept:
         live: Reads of one session that may be live, through a cache.
         removal: Removes sessions.
         audio: Folder of stored audio; the paths in ``audio_files`` start there.
+        retention: Removes old sessions, or None.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Kept:
         self.live = LiveHistory(self.history, RecordedVersions(log).version)
         self.audio = audio
         self.removal = Removal(manager, database, records, audio)
-        self._retention = (
+        self.retention = (
             Retention(
                 self.history,
                 self.removal.remove,
@@ -70,8 +71,8 @@ class Kept:
 
     def start(self) -> None:
         """Begin with retention, if there is any."""
-        if self._retention is not None:
-            self._removing = asyncio.create_task(self._retention.run(), name="retention")
+        if self.retention is not None:
+            self._removing = asyncio.create_task(self.retention.run(), name="retention")
 
     async def close(self) -> None:
         """Stop retention."""
