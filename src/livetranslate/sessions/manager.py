@@ -145,6 +145,11 @@ class SessionManager:
         """Whether new sessions are opened; False once ``close`` was called."""
         return self._accepting
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process looks after all sessions of the log at the moment."""
+        return self._keeper.leads
+
     def recorder_state(self) -> RecorderState | None:
         """Return how writing to the database goes, or None without a database."""
         return self._recorder.state() if self._recorder else None
