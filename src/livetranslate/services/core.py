@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import structlog
 
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.domain.errors import InvalidInput
 from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.metrics import Metrics
@@ -26,6 +27,7 @@ from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
 from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
+from livetranslate.storage.audio_files import AudioFiles
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.records import SqlSessionRecords
@@ -65,6 +67,8 @@ class Core:
         edge: Hub and connections.
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
+        presets: Knows the audio presets.
+        audio_files: Stored audio, or None if nothing is kept.
         kept: Reads and removal of what is kept, or None if nothing is.
         metrics: Figures for Prometheus.
         machine: How busy the machine is.
@@ -79,12 +83,17 @@ class Core:
         self.desk: Desk = self.backbone.desk
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
+        self.presets: AudioPresets = NamedPresets()
+        folder = settings.livetranslate_data / "audio"
+        self.audio_files = AudioFiles(self.database, folder) if self.database else None
         reconciler = self._reconciler()
         self.manager = SessionManager(
             self.log,
             self.records,
             duties=[Balancer(self.desk, SystemClock()), *([reconciler] if reconciler else [])],
             options=ManagerOptions(sessions_stay=self.shared),
+            presets=self.presets,
+            archive=self.audio_files,
         )
         self.kept = self._kept()
         self.edge = Edge(edge_options(settings), self.log, self.manager)

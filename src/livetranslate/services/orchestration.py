@@ -15,6 +15,7 @@ from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
+from livetranslate.services.api.audio import audio_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
 from livetranslate.services.api.pool import pool_router
@@ -28,6 +29,7 @@ from livetranslate.services.api.status import (
 )
 from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
+from livetranslate.services.chunks import AudioChunks
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
@@ -122,6 +124,11 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     if core.kept is not None:
         kept = core.kept
         app.include_router(sessions_router(kept.history, kept.live, kept.removal.remove))
+    if core.audio_files is not None and core.records is not None:
+        chunks = AudioChunks(
+            core.audio_files, core.records, core.presets, max_bytes=uploads.max_bytes
+        )
+        app.include_router(audio_router(chunks, core.audio_files))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 
