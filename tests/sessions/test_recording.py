@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -28,11 +29,13 @@ class Archive:
         self.files: list[AudioChunkFile] = []
         self.full = False
         self.refused = 0
+        self.asked = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
     async def store(self, chunk: AudioChunkFile) -> StoredChunk:
         await self.may_go_on.wait()
+        self.asked.set()
         if self.full:
             self.refused += 1
             raise BackendUnavailable("audio cannot be stored: No space left on device")
@@ -50,6 +53,12 @@ class Archive:
             overlap=chunk.overlap,
             quality=chunk.quality,
         )
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for what the next stores bring; threads take real time, and timers here do not."""
+        while not reached():
+            self.asked.clear()
+            await self.asked.wait()
 
     def audio(self) -> np.ndarray:
         """What is stored, one after the other; each part begins where the one before ends."""
@@ -83,9 +92,9 @@ class House:
             await self.manager.feed("s1", self.client, seq, chunk)
 
     async def stored(self, end_s: float) -> np.ndarray:
-        """What is stored, once it goes up to a time; threads take real time, and timers do not."""
-        while not self.archive.files or self.archive.files[-1].end < end_s:
-            await asyncio.sleep(0)
+        """What is stored, once it goes up to a time."""
+        files = self.archive.files
+        await self.archive.until(lambda: bool(files) and files[-1].end >= end_s)
         return self.archive.audio()
 
     async def errors(self) -> list[str]:
@@ -133,8 +142,7 @@ async def test_a_full_disk_is_told_once_and_the_session_goes_on(house: House):
     await house.open()
     await house.feed(0, 25)
     await house.manager.end("s1")
-    while house.archive.refused < 3:
-        await asyncio.sleep(0)
+    await house.archive.until(lambda: house.archive.refused == 3)
     assert await house.errors() == ["audio_not_stored"]
     state = await house.log.state("s1")
     assert state.samples == len(PCM)
@@ -147,8 +155,7 @@ async def test_a_slow_disk_holds_nobody_up_and_waits_only_so_long(house: House):
         await house.feed(0, 25)
     house.archive.may_go_on.set()
     await house.manager.end("s1")
-    while len(house.archive.files) < 6:
-        await asyncio.sleep(0)
+    await house.archive.until(lambda: len(house.archive.files) >= 6)
     await house.manager.close(5.0)
     assert len(house.archive.files) <= 8
 
