@@ -26,6 +26,7 @@ from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
+from livetranslate.storage.notes import SqlSessionNotes
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import migrate
 
@@ -63,6 +64,7 @@ class Core:
         edge: Hub and connections.
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
+        notes: Its writes of how they fare.
         metrics: Figures for Prometheus.
         machine: How busy the machine is.
         alerts: What is wrong, and was.
@@ -76,10 +78,12 @@ class Core:
         self.desk: Desk = self.backbone.desk
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
+        self.notes = SqlSessionNotes(self.database) if self.database else None
         reconciler = self._reconciler()
         self.manager = SessionManager(
             self.log,
             self.records,
+            notes=self.notes,
             reconciler=reconciler,
             options=ManagerOptions(sessions_stay=self.shared),
         )

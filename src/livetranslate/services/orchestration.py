@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import livetranslate
+from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.errors import InvalidInput, NotFound
 from livetranslate.domain.messages import Service
 from livetranslate.domain.session import EndReason
@@ -27,6 +28,8 @@ from livetranslate.services.api.status import (
     status_router,
     workers_status,
 )
+from livetranslate.services.api.timeline import live_figures, timeline_router
+from livetranslate.services.api.timing import timing_router
 from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
 from livetranslate.services.core import Core
@@ -40,8 +43,11 @@ from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
 from livetranslate.services.request_ids import RequestIdMiddleware
 from livetranslate.services.sockets import Sockets
+from livetranslate.services.timekeeping import Timekeeper
 from livetranslate.services.uploads import Uploads
+from livetranslate.storage.figures import FiguresReader
 from livetranslate.storage.history import SessionHistory
+from livetranslate.storage.timeline import SessionTimeline
 from livetranslate.translation.base import Translator
 
 PASSED_ON = ("whisper", "translation")
@@ -122,9 +128,21 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     )
     app.include_router(upload_router(uploads))
     if core.database is not None and core.records is not None:
+        figures = FiguresReader(core.database)
         app.include_router(
-            sessions_router(SessionHistory(core.database), core.records, end_live=_end_live(core))
+            sessions_router(
+                SessionHistory(core.database),
+                core.records,
+                figures=figures,
+                end_live=_end_live(core),
+            )
         )
+        if core.notes is not None:
+            timeline = SessionTimeline(core.database)
+            timekeeper = Timekeeper(timeline, core.notes)
+            live = live_figures(core.manager.state, SAMPLE_RATE)
+            app.include_router(timing_router(timekeeper))
+            app.include_router(timeline_router(timeline, timekeeper, figures, live))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 

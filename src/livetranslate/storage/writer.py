@@ -71,6 +71,7 @@ class SegmentWriter:
             case SpeakerUpdate():
                 await self.flush()
                 await self._relabel(event)
+                self._life.append(life_row(event))
             case SessionEnded():
                 self._life.append(life_row(event))
                 await self.flush()

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Response
 from livetranslate.domain.session import SessionStatus, check_session_id
 from livetranslate.sessions.records import SessionRecords
 from livetranslate.storage.export import ExportFormat, export
+from livetranslate.storage.figures import FiguresReader
 from livetranslate.storage.found import SessionFilter
 from livetranslate.storage.history import MAX_PAGE, SessionHistory
 
@@ -30,6 +31,7 @@ def sessions_router(
     history: SessionHistory,
     records: SessionRecords,
     *,
+    figures: FiguresReader | None = None,
     end_live: Callable[[str], Awaitable[None]] | None = None,
 ) -> APIRouter:
     """Return the routes under ``/api/sessions`` and ``/api/search``.
@@ -37,11 +39,12 @@ def sessions_router(
     Args:
         history: Reads.
         records: Removal.
+        figures: Figures of live sessions.
         end_live: Ends a session that may still be live and frees its log, before its rows go.
     """
     router = APIRouter(prefix="/api", tags=["sessions"])
     _add_lists(router, history)
-    _add_one(router, history)
+    _add_one(router, history, figures)
 
     @router.delete("/sessions/{session_id}", status_code=204, summary="Remove all of a session")
     async def delete_session(session_id: SessionId) -> Response:
@@ -99,10 +102,14 @@ def _add_lists(router: APIRouter, history: SessionHistory) -> None:
     _ = (list_sessions, search)
 
 
-def _add_one(router: APIRouter, history: SessionHistory) -> None:
+def _add_one(router: APIRouter, history: SessionHistory, figures: FiguresReader | None) -> None:
     @router.get("/sessions/{session_id}", summary="One session with its totals")
     async def get_session(session_id: SessionId) -> Response:
-        return _json(await history.session(check_session_id(session_id)))
+        found = await history.session(check_session_id(session_id))
+        if found.ended_at is None and figures is not None:
+            running = msgspec.to_builtins(await figures.of(session_id))
+            found = msgspec.structs.replace(found, running=running)
+        return _json(found)
 
     @router.get("/sessions/{session_id}/transcript", summary="A transcript, also as a file")
     async def get_transcript(

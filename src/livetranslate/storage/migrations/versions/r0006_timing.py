@@ -1,0 +1,75 @@
+"""What is known of a session's clocks; speaker turns in the timeline.
+
+Revision ID: 0006
+Revises: 0003
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0006"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    """Add the column, and make the view anew."""
+    op.execute("DROP VIEW session_timeline")
+    op.add_column("bot_sessions", sa.Column("timing", JSON, nullable=True))
+    op.execute(_timeline(_TURNS))
+
+
+def downgrade() -> None:
+    """Go back to the view that tells correlations as turns, and drop the column."""
+    op.execute("DROP VIEW session_timeline")
+    op.drop_column("bot_sessions", "timing")
+    op.execute(_timeline(_CORRELATIONS))
+
+
+_TURNS = """
+SELECT i.session_id, 'speaker', i.speaker_id, MIN(i.start_time), MAX(i.end_time),
+       i.speaker_id, MAX(i.speaker_name)
+  FROM (SELECT t.session_id, t.speaker_id, t.speaker_name, t.start_time, t.end_time,
+               ROW_NUMBER() OVER (PARTITION BY t.session_id
+                                  ORDER BY t.start_time, t.transcript_id)
+             - ROW_NUMBER() OVER (PARTITION BY t.session_id, t.speaker_id
+                                  ORDER BY t.start_time, t.transcript_id) AS island
+          FROM transcripts t WHERE t.start_time IS NOT NULL) i
+ WHERE i.speaker_id IS NOT NULL
+ GROUP BY i.session_id, i.speaker_id, i.island"""
+
+_CORRELATIONS = """
+SELECT c.session_id, 'speaker', c.speaker_id, c.valid_from, c.valid_to, c.speaker_id,
+       c.speaker_name
+  FROM correlations c"""
+
+
+def _timeline(turns: str) -> str:
+    zero = "COALESCE(s.first_sample_at, s.started_at, s.created_at)"
+    if op.get_bind().dialect.name == "sqlite":
+        passed = f"ROUND((julianday(e.occurred_at) - julianday({zero})) * 86400.0, 3)"
+    else:
+        passed = f"CAST(EXTRACT(EPOCH FROM (e.occurred_at - {zero})) AS DOUBLE PRECISION)"
+    return f"""
+CREATE VIEW session_timeline AS
+SELECT a.session_id, 'audio' AS kind, a.audio_file_id AS reference,
+       a.start_time, a.end_time, NULL AS speaker_id, a.codec AS content
+  FROM audio_files a
+UNION ALL
+SELECT t.session_id, 'transcript', t.segment_id, t.start_time, t.end_time,
+       t.speaker_id, t.transcript_text
+  FROM transcripts t
+UNION ALL
+SELECT r.session_id, 'translation', r.segment_id, t.start_time, t.end_time,
+       t.speaker_id, r.translated_text
+  FROM translations r LEFT JOIN transcripts t ON t.transcript_id = r.transcript_id
+UNION ALL
+SELECT e.session_id, 'event', e.event_type, {passed}, NULL, NULL, e.severity
+  FROM session_events e JOIN bot_sessions s ON s.session_id = e.session_id
+UNION ALL{turns}"""  # noqa: S608 - constants
