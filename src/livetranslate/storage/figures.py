@@ -32,7 +32,7 @@ class SessionFigures(msgspec.Struct, frozen=True, kw_only=True):
         speech_s: Seconds of speech; while it lasts, of the final segments.
         segments: Final segments.
         words: Words in them.
-        words_per_minute: Words a minute of speech; None without speech.
+        words_per_minute: Words in a minute of the segments; None without any.
         words_per_minute_now: Words of the last minute in which something was said.
         languages: Language spoken → number of segments.
         mean_confidence: Mean of the segments' confidences.
@@ -124,16 +124,28 @@ async def _figures(connection: AsyncConnection, session_id: str) -> SessionFigur
             "audio_s": None,
             "duration_s": (ended - begun).total_seconds() if ended else None,
         }
-    speech_s, words = found["speech_s"], found["words"]
+    found["speech_s"] = round(found["speech_s"], 3)
     return SessionFigures(
         **found,
         final=session.ended_at is not None,
-        words_per_minute=round(60 * words / speech_s, 1) if speech_s > 0 else None,
-        words_per_minute_now=await _lately(connection, session_id),
+        words_per_minute=await _pace(connection, session_id),
+        words_per_minute_now=await _pace_now(connection, session_id),
     )
 
 
-async def _lately(connection: AsyncConnection, session_id: str) -> float | None:
+async def _pace(connection: AsyncConnection, session_id: str) -> float | None:
+    """Return the words in a minute of the segments whose times are known."""
+    seconds = func.sum(TranscriptRow.end_time - TranscriptRow.start_time)
+    query = select(func.sum(TranscriptRow.word_count), seconds).where(
+        TranscriptRow.session_id == session_id,
+        TranscriptRow.start_time.is_not(None),
+        TranscriptRow.end_time.is_not(None),
+    )
+    words, spoken_s = (await connection.execute(query)).one()
+    return round(60 * words / spoken_s, 1) if spoken_s else None
+
+
+async def _pace_now(connection: AsyncConnection, session_id: str) -> float | None:
     """Return the words of the last minute of a session in which something was said."""
     mine = TranscriptRow.session_id == session_id
     begins = TranscriptRow.start_time

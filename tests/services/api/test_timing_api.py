@@ -315,7 +315,7 @@ async def test_figures_while_it_lives_and_after(instances: tuple[Instance, Insta
     await first.records.set_status(A, SessionStatus.COMPLETED, at=at(90))
     final = await first.get(path)
     assert (final["final"], final["audio_s"], final["speech_s"]) == (True, 80.0, 60.0)
-    assert final["words_per_minute"] == 4.0
+    assert final["words_per_minute"] == 60.0
 
 
 async def test_a_session_that_is_gone_while_it_is_observed(
