@@ -12,9 +12,8 @@ from starlette.types import ASGIApp
 
 import livetranslate
 from livetranslate.domain.audio import SAMPLE_RATE
-from livetranslate.domain.errors import InvalidInput, NotFound
+from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
-from livetranslate.domain.session import EndReason
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
 from livetranslate.services.api.guard import Guard, RequestFigures
@@ -46,7 +45,6 @@ from livetranslate.services.sockets import Sockets
 from livetranslate.services.timekeeping import Timekeeper
 from livetranslate.services.uploads import Uploads
 from livetranslate.storage.figures import FiguresReader
-from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.timeline import SessionTimeline
 from livetranslate.translation.base import Translator
 
@@ -127,36 +125,18 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         wait_s=settings.service_timeout,
     )
     app.include_router(upload_router(uploads))
-    if core.database is not None and core.records is not None:
-        figures = FiguresReader(core.database)
+    if core.kept is not None and core.database is not None and core.notes is not None:
+        kept, figures = core.kept, FiguresReader(core.database)
         app.include_router(
-            sessions_router(
-                SessionHistory(core.database),
-                core.records,
-                figures=figures,
-                end_live=_end_live(core),
-            )
+            sessions_router(kept.history, kept.live, kept.removal.remove, figures=figures)
         )
-        if core.notes is not None:
-            timeline = SessionTimeline(core.database)
-            timekeeper = Timekeeper(timeline, core.notes)
-            live = live_figures(core.manager.state, SAMPLE_RATE)
-            app.include_router(timing_router(timekeeper))
-            app.include_router(timeline_router(timeline, timekeeper, figures, live))
+        timeline = SessionTimeline(core.database)
+        timekeeper = Timekeeper(timeline, core.notes)
+        live = live_figures(core.manager.state, SAMPLE_RATE)
+        app.include_router(timing_router(timekeeper))
+        app.include_router(timeline_router(timeline, timekeeper, figures, live))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
-
-
-def _end_live(core: Core) -> Callable[[str], Awaitable[None]]:
-    async def end(session_id: str) -> None:
-        """End a session that may be live, before its rows are removed."""
-        try:
-            await core.manager.end(session_id, EndReason.DELETED)
-            await core.manager.delete(session_id)
-        except NotFound:
-            return
-
-    return end
 
 
 def _sources(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 
@@ -27,7 +28,6 @@ from livetranslate.sessions.chronicle import Chronicle
 from livetranslate.sessions.clock import Clock
 from livetranslate.sessions.feeding import FeedSlots
 from livetranslate.sessions.log.base import DeadLetter, SessionLog, SessionState
-from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder
 from livetranslate.sessions.upkeep import (
     QueueNews,
@@ -55,6 +55,14 @@ class KeeperOptions(UpkeepOptions, frozen=True, kw_only=True):
     lease_s: float = 3.0
 
 
+class Duty(Protocol):
+    """Something that one process does for all, besides looking after the sessions."""
+
+    async def look(self) -> object:
+        """See what is to be done, and do it; called in every round."""
+        ...
+
+
 class Keeper:
     """Goes its rounds over the sessions of a log.
 
@@ -63,7 +71,7 @@ class Keeper:
         slots: The sessions that are fed here.
         recorder: What writes to the database, if anything does.
         chronicle: What tells of changes of workers.
-        reconciler: What compares log and database, if anything does.
+        duties: What else is done while this process looks after all.
         clock: Tells the time.
         options: Times.
     """
@@ -75,7 +83,7 @@ class Keeper:
         recorder: Recorder | None,
         *,
         chronicle: Chronicle,
-        reconciler: Reconciler | None = None,
+        duties: Sequence[Duty] = (),
         clock: Clock,
         options: KeeperOptions,
     ) -> None:
@@ -83,7 +91,7 @@ class Keeper:
         self._slots = slots
         self._recorder = recorder
         self._chronicle = chronicle
-        self._reconciler = reconciler
+        self._duties = duties
         self._clock = clock
         self._options = options
         self._name = f"keeper-{secrets.token_hex(6)}"
@@ -191,8 +199,8 @@ class Keeper:
         for event in self._queue.changed(states, self._clock.utc()):
             with suppress(NotFound, SessionClosed):
                 await self._source.append_system_events(event.session_id, [event])
-        if self._reconciler is not None:
-            await self._reconciler.look()
+        for duty in self._duties:
+            await duty.look()
 
     async def _see_to(self, state: SessionState) -> None:
         options = self._options
