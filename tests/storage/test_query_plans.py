@@ -12,12 +12,13 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from livetranslate.domain.session import SessionStatus
 from livetranslate.storage import queries
+from livetranslate.storage import timeline_queries as by_time
 from livetranslate.storage.database import Database
 from livetranslate.storage.found import SessionFilter
 from support.events import at
 
 ROWS = 10_000
-GROWING = "bot_sessions|transcripts|translations|session_statistics|session_events"
+GROWING = "bot_sessions|transcripts|translations|session_statistics|session_events|audio_files"
 CURSOR = (at(ROWS / 2), "session-5000")
 
 
@@ -75,6 +76,13 @@ async def large(database: Database) -> AsyncIterator[Database]:
             f"INSERT INTO translations (session_id, segment_id, transcript_id, translated_text,"
             f" target_language, translated_at) SELECT session_id, segment_id, transcript_id,"
             f" transcript_text, 'es', committed_at FROM transcripts WHERE segment_id = 's{part}'",
+            f"INSERT INTO session_events (session_id, event_id, event_type, severity, source, data,"
+            f" occurred_at) {numbers} SELECT 'session-' || n, {part}, 'session_started', 'info',"
+            f" 'session', '{{}}'{json}, {moment} FROM g",
+            f"INSERT INTO audio_files (audio_file_id, session_id, chunk_id, file_path, size_bytes,"
+            f" sha256, codec, sample_rate, channels, start_time, end_time, overlap, stored_at)"
+            f" {numbers} SELECT 'a{part}-' || n, 'session-' || n, 'c{part}', 'x', 1, 'x', 'flac',"
+            f" 16000, 1, {part}, {part + 1}, 0, {moment} FROM g",
         ]
     async with database.write() as connection:
         for statement in statements:
@@ -113,7 +121,31 @@ def api_queries(sqlite: bool) -> dict[str, queries.Query]:
         "search, next page": found("word123", before=5000),
         "search in a session": found("word77", session_id="session-77"),
         "list by words": listed(q="word123"),
+        **timeline_queries(),
     }
+
+
+def timeline_queries() -> dict[str, queries.Query]:
+    found: dict[str, queries.Query] = {
+        "words heard": by_time.words_of_session("session-77", 1000),
+        "events": by_time.events_of("session-77", limit=51),
+        "events, by type, next page": by_time.events_of(
+            "session-77", types=("error",), severity="warning", after=(at(5), 9), limit=51
+        ),
+    }
+    kinds = {
+        "audio": (by_time.AUDIO, "a"),
+        "transcripts": (by_time.TRANSCRIPTS, 9),
+        "translations": (by_time.TRANSLATIONS, 9),
+    }
+    window = by_time.Window(0.5, 1.5)
+    for name, (kind, key) in kinds.items():
+        for what, after in (("", None), (", next page", (0.0, key))):
+            query = by_time.timed(kind, "session-77", window, after, 51)
+            found[f"timeline: {name}{what}"] = query
+        query = by_time.untimed(kind, "session-77", None, 51)
+        found[f"timeline: {name} without time"] = query
+    return found
 
 
 ORDERED_BY_INDEX = ("list", "list, next page", "list by status", "list by kind")
