@@ -19,6 +19,7 @@ from livetranslate.services.backbone import SharedBackbone, make_backbone
 from livetranslate.services.kept import Kept
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.sessions.balancing import Balancer
 from livetranslate.sessions.clock import SystemClock
 from livetranslate.sessions.desk.base import Desk
 from livetranslate.sessions.log.base import SessionLog
@@ -82,7 +83,7 @@ class Core:
         self.manager = SessionManager(
             self.log,
             self.records,
-            reconciler=reconciler,
+            duties=[Balancer(self.desk, SystemClock()), *([reconciler] if reconciler else [])],
             options=ManagerOptions(sessions_stay=self.shared),
         )
         self.kept = self._kept()

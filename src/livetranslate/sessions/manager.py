@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 
 import structlog
 
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.domain.errors import (
     BackendUnavailable,
     Conflict,
@@ -35,9 +37,8 @@ from livetranslate.domain.session import (
 )
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
-from livetranslate.sessions.keeper import Keeper, KeeperOptions
+from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
-from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
 from livetranslate.sessions.records import SessionRecords
 
@@ -68,9 +69,10 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
-        reconciler: What compares log and database, while this process looks after all sessions.
+        duties: What is done besides while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
+        presets: Knows which audio presets there are.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
-        reconciler: Reconciler | None = None,
+        duties: Sequence[Duty] = (),
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
+        presets: AudioPresets | None = None,
     ) -> None:
         self.options = options or ManagerOptions()
+        self._presets = presets or NamedPresets()
         self.log = log
         self._records = records
         self._clock = clock or SystemClock()
@@ -101,7 +105,7 @@ class SessionManager:
             log,
             self._slots,
             self._recorder,
-            reconciler=reconciler,
+            duties=duties,
             clock=self._clock,
             options=self.options,
         )
@@ -172,6 +176,7 @@ class SessionManager:
         if not self._accepting:
             raise Overloaded("the service is stopping; connect again", retry_after_s=2.0)
         check_config(config)
+        self._presets.parameters(config.preset)
         if session_id is None:
             entropy = secrets.token_bytes(8)
             session_id = new_session_id(int(self._clock.utc().timestamp()), entropy)
@@ -248,7 +253,8 @@ class SessionManager:
     async def update(self, session_id: str, update: ConfigUpdate) -> None:
         """Change a session from here on; raises NotFound, SessionClosed, InvalidInput."""
         state = await self.log.state(session_id)
-        check_config(update.apply(state.config))
+        config = check_config(update.apply(state.config))
+        self._presets.parameters(config.preset)
         await self.log.append_update(session_id, update)
 
     async def end(self, session_id: str, reason: EndReason = EndReason.CLIENT_ENDED) -> None:
