@@ -49,7 +49,7 @@ class Instance:
         app = FastAPI()
         install(app)
         app.include_router(timing_router(timekeeper))
-        figures = FiguresReader(self.database, ttl_s=0.0)
+        figures = FiguresReader(self.database, ttl_s=0.0, now=lambda: 0.0)
         app.include_router(timeline_router(timeline, timekeeper, figures, self._live))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://test")

@@ -33,16 +33,21 @@ def downgrade() -> None:
 
 
 _TURNS = """
-SELECT i.session_id, 'speaker', i.speaker_id, MIN(i.start_time), MAX(i.end_time),
-       i.speaker_id, MAX(i.speaker_name)
-  FROM (SELECT t.session_id, t.speaker_id, t.speaker_name, t.start_time, t.end_time,
-               ROW_NUMBER() OVER (PARTITION BY t.session_id
-                                  ORDER BY t.start_time, t.transcript_id)
-             - ROW_NUMBER() OVER (PARTITION BY t.session_id, t.speaker_id
-                                  ORDER BY t.start_time, t.transcript_id) AS island
-          FROM transcripts t WHERE t.start_time IS NOT NULL) i
- WHERE i.speaker_id IS NOT NULL
- GROUP BY i.session_id, i.speaker_id, i.island"""
+SELECT t.session_id, 'speaker', t.speaker_id, t.start_time,
+       (SELECT MAX(m.end_time) FROM transcripts m
+         WHERE m.session_id = t.session_id AND m.start_time >= t.start_time
+           AND m.start_time < COALESCE(
+               (SELECT n.start_time FROM transcripts n
+                 WHERE n.session_id = t.session_id AND n.start_time > t.start_time
+                   AND COALESCE(n.speaker_id, '') <> t.speaker_id
+                 ORDER BY n.start_time LIMIT 1), 1e300)),
+       t.speaker_id, t.speaker_name
+  FROM transcripts t
+ WHERE t.start_time IS NOT NULL AND t.speaker_id IS NOT NULL
+   AND t.speaker_id <> COALESCE(
+       (SELECT p.speaker_id FROM transcripts p
+         WHERE p.session_id = t.session_id AND p.start_time < t.start_time
+         ORDER BY p.start_time DESC LIMIT 1), '')"""
 
 _CORRELATIONS = """
 SELECT c.session_id, 'speaker', c.speaker_id, c.valid_from, c.valid_to, c.speaker_id,
