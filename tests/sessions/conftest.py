@@ -12,6 +12,7 @@ from support.logs import BACKENDS, REDIS_UNIT_S, MakeLog, opened_log
 from support.redis_server import RedisServer
 
 REAL_TIME = {
+    "test_configuration.py",
     "test_desk.py",
     "test_redis_desk.py",
     "test_host.py",
