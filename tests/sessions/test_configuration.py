@@ -78,7 +78,9 @@ async def ends(
 
 async def until(met: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not met():
+        while True:
+            if met():
+                return
             await asyncio.sleep(0.002)
 
 

@@ -2,6 +2,7 @@
 
     LiveTranslateError            code, retryable, HTTP status, optional field and retry delay
     ├── InvalidInput              400  the caller sent something wrong; ``field`` names it
+    │   ├── Invalid               422  several fields at once, each with its reason: ``problems``
     │   ├── SequenceGap           409  audio chunks are missing; carries ``expected_seq``
     │   └── MessageTooLarge       413
     ├── NotFound                  404
@@ -26,7 +27,8 @@ about HTTP responses or sockets.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 
 class LiveTranslateError(Exception):
@@ -59,6 +61,27 @@ class InvalidInput(LiveTranslateError):
 
     code = "invalid_input"
     status = 400
+
+
+class Problem(NamedTuple):
+    """A field that cannot stay as it is, by its dotted path, and why."""
+
+    field: str
+    reason: str
+
+
+class Invalid(InvalidInput):
+    """Settings that cannot be taken; ``problems`` has every wrong field with its reason."""
+
+    code = "invalid_settings"
+    status = 422
+    problems: tuple[Problem, ...] = ()
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        listed = "; ".join(f"{one.field}: {one.reason}" for one in problems)
+        first = problems[0].field if problems else None
+        super().__init__(f"wrong settings: {listed}", field=first)
+        self.problems = tuple(problems)
 
 
 class SequenceGap(InvalidInput):
