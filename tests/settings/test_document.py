@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from livetranslate.domain.errors import Conflict, Invalid
 from livetranslate.settings import document
@@ -156,14 +154,3 @@ def test_writers_in_several_processes_lose_nothing(file: Path) -> None:
     presets = [path for path in document.read(file).values if path.startswith("audio.presets.")]
     assert len(presets) == 20
     assert "# loud people" in file.read_text()
-
-
-NAMES = st.sampled_from(["a", "b", "c"])
-LEAVES = st.one_of(st.integers(), st.booleans(), st.text(max_size=5), st.just({}))
-TREES = st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=3), max_leaves=8)
-
-
-@given(st.dictionaries(NAMES, TREES, min_size=1, max_size=3))
-def test_nesting_undoes_flattening(tree: dict[str, Any]) -> None:
-    flat = document.flatten(tree, "audio")
-    assert document.nest(flat) == {"audio": tree}

@@ -225,11 +225,16 @@ async def _open(*parts: Closable) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def _backbone(core: Core) -> AsyncGenerator[None]:
-    """Reach for what the sessions stand on; it goes last, for all others write to it."""
+    """Reach for what the sessions stand on; it goes last, for all others write to it.
+
+    The configuration comes with it, before anything that it configures.
+    """
     await core.backbone.start()
     try:
+        await core.configuration.start()
         yield
     finally:
+        await core.configuration.close()
         await core.backbone.close()
 
 

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from livetranslate.domain.dotted import flatten
 from livetranslate.domain.errors import Conflict, Invalid, Problem
 from livetranslate.settings.keys import AUDIO, FIELDS
 
@@ -96,39 +97,10 @@ def read(file: Path) -> Document:
     """
     try:
         return parse(file.read_text(encoding="utf-8"), str(file))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Document()
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid([Problem(str(file), f"cannot be read: {error}")]) from error
-
-
-def flatten(node: object, at: str) -> dict[str, Any]:
-    """Return the leaves of nested mappings by dotted path; an empty mapping is a leaf."""
-    if not isinstance(node, dict) or not node:
-        return {at: node}
-    found: dict[str, Any] = {}
-    for key, value in cast("dict[object, Any]", node).items():
-        if value is not None:
-            found |= flatten(value, f"{at}.{key}")
-    return found
-
-
-def nest(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested mappings of values by dotted path."""
-    made: dict[str, Any] = {}
-    for path, value in values.items():
-        *outer, last = path.split(".")
-        node = made
-        for key in outer:
-            inner = node.get(key)
-            if not isinstance(inner, dict):
-                inner = node[key] = {}
-            node = cast("dict[str, Any]", inner)
-        if isinstance(value, dict) and not value:
-            node.setdefault(last, {})
-        else:
-            node[last] = value
-    return made
 
 
 def write(file: Path, changes: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from livetranslate.audio.enhancement.configured import configured_presets
+from livetranslate.domain.dotted import nest
 from livetranslate.domain.errors import Invalid, InvalidInput, Problem
 from livetranslate.settings import document
 from livetranslate.settings.keys import AUDIO, FIELDS, PATHS
@@ -83,7 +84,7 @@ def make_settings(
                 found.append(Problem(_label(field, sources), problem["msg"]))
     else:
         found += _unsafe(settings)
-    section = document.nest({path: one for path, one in values.items() if _is_audio(path)})
+    section = nest({path: one for path, one in values.items() if _is_audio(path)})
     audio, wrong = configured_presets(section.get(AUDIO))
     found += [one._replace(field=f"{AUDIO}.{one.field}".rstrip(".")) for one in wrong]
     if settings is None or found:
@@ -92,6 +93,7 @@ def make_settings(
         defaults=origin.defaults,
         overrides=origin.overrides,
         config_file=origin.config_file,
+        values=values,
         sources=sources,
     )
     return settings.made_from(made, audio)

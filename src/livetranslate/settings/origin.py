@@ -29,12 +29,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         defaults: Of the role, where they differ from the common ones, by field.
         overrides: What the command line says, by field.
         config_file: The file that was named; None for the usual one, which may be absent.
+        values: What the configuration says, by dotted path of the file.
         sources: Where each field's value came from; what is absent is a default.
     """
 
     defaults: Mapping[str, Any] = {}
     overrides: Mapping[str, Any] = {}
     config_file: Path | None = None
+    values: Mapping[str, Any] = {}
     sources: Mapping[str, Source] = {}
 
     @property

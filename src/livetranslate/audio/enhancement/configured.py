@@ -32,29 +32,18 @@ KEYS = ("preset", "parameters", "presets")
 _NOT_NAMES = "must hold names and values"
 
 
-class ConfiguredPresets:
+class ConfiguredPresets(msgspec.Struct, frozen=True, kw_only=True):
     """The presets of an installation; an ``AudioPresets``.
-
-    Args:
-        active: Preset of sessions that name none.
-        presets: Every preset by its name, built-in ones included.
-        in_force: The active preset's parameters with changes; None without any.
 
     Attributes:
         active: Preset of sessions that name none.
-        presets: Every preset by its name.
-        in_force: The active preset's parameters with the changes.
+        presets: Every preset by its name, built-in ones included.
+        in_force: The active preset's parameters with the installation's changes.
     """
 
-    def __init__(
-        self,
-        active: str = DEFAULT_PRESET,
-        presets: Mapping[str, AudioParameters] = PRESETS,
-        in_force: AudioParameters | None = None,
-    ) -> None:
-        self.active = active
-        self.presets = presets
-        self.in_force = presets[active] if in_force is None else in_force
+    active: str = DEFAULT_PRESET
+    presets: Mapping[str, AudioParameters] = msgspec.field(default_factory=lambda: PRESETS)
+    in_force: AudioParameters = PRESETS[DEFAULT_PRESET]
 
     def parameters(self, preset: str | None) -> AudioParameters:
         """Return what a preset means; None is the active one with its changes."""
@@ -86,7 +75,7 @@ def configured_presets(section: object) -> tuple[ConfiguredPresets, list[Problem
         found.append(Problem("preset", f"there is no preset {active!r}; there are {known}"))
         active = DEFAULT_PRESET
     in_force = _changed(presets[active], fields.get("parameters"), "parameters", found)
-    return ConfiguredPresets(active, presets, in_force), found
+    return ConfiguredPresets(active=active, presets=presets, in_force=in_force), found
 
 
 def _presets(section: object, found: list[Problem]) -> dict[str, AudioParameters]:

@@ -24,18 +24,21 @@ class ConfigurationFollower:
     Args:
         source: Where it comes from.
         on_change: Called with each new one, in the loop's thread.
+        on_lost: Called when the source has lost its data, which changes nothing here.
 
     Attributes:
-        now: The newest one known. A source that has lost its data changes nothing of it.
+        now: The newest one known.
     """
 
     def __init__(
         self,
         source: ConfigurationSource,
         on_change: Callable[[SharedConfiguration], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         self._source = source
         self._on_change = on_change
+        self._on_lost = on_lost
         self._following: asyncio.Task[None] | None = None
         self.now = SharedConfiguration()
 
@@ -43,7 +46,7 @@ class ConfigurationFollower:
         """Read it once, and follow from then on; the source need not be there yet."""
         if self._following is None:
             try:
-                self._take(await self._source.read(0))
+                self.take(await self._source.read(0))
             except LiveTranslateError as error:
                 _log.info("configuration_not_read", reason=error.message)
             self._following = asyncio.create_task(self._follow(), name="configuration")
@@ -64,10 +67,15 @@ class ConfigurationFollower:
                 continue
             if found is not None:
                 seen = found.version
-                self._take(found)
+                self.take(found)
 
-    def _take(self, found: SharedConfiguration | None) -> None:
-        if found is None or found.version in (0, self.now.version):
+    def take(self, found: SharedConfiguration | None) -> None:
+        """Take in what the source said, or what was published there."""
+        if found is None or found.version == self.now.version:
+            return
+        if found.version == 0:
+            if self._on_lost is not None:
+                self._on_lost()
             return
         self.now = found
         _log.info("configuration_followed", version=found.version, changed_by=found.changed_by)
