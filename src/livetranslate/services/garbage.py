@@ -1,8 +1,10 @@
-"""The garbage collector of processes that serve for long."""
+"""The memory of processes that serve for long: what is collected, and what goes back."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 
 
 def set_aside() -> None:
@@ -14,3 +16,16 @@ def set_aside() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def give_back() -> None:
+    """Return to the system what many connections held that are gone.
+
+    The C library keeps freed memory in the middle of its heap for itself until it is told not to
+    (``malloc_trim(3)``, glibc); elsewhere only the collection is done.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

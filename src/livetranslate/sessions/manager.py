@@ -16,6 +16,7 @@ from itertools import count
 
 import structlog
 
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.domain.errors import (
     BackendUnavailable,
     Conflict,
@@ -71,6 +72,7 @@ class SessionManager:
         reconciler: What compares log and database, while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
+        presets: Knows which audio presets there are.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class SessionManager:
         reconciler: Reconciler | None = None,
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
+        presets: AudioPresets | None = None,
     ) -> None:
         self.options = options or ManagerOptions()
+        self._presets = presets or NamedPresets()
         self.log = log
         self._records = records
         self._clock = clock or SystemClock()
@@ -167,6 +171,7 @@ class SessionManager:
         if not self._accepting:
             raise Overloaded("the service is stopping; connect again", retry_after_s=2.0)
         check_config(config)
+        self._presets.parameters(config.preset)
         if session_id is None:
             entropy = secrets.token_bytes(8)
             session_id = new_session_id(int(self._clock.utc().timestamp()), entropy)
@@ -243,7 +248,8 @@ class SessionManager:
     async def update(self, session_id: str, update: ConfigUpdate) -> None:
         """Change a session from here on; raises NotFound, SessionClosed, InvalidInput."""
         state = await self.log.state(session_id)
-        check_config(update.apply(state.config))
+        config = check_config(update.apply(state.config))
+        self._presets.parameters(config.preset)
         await self.log.append_update(session_id, update)
 
     async def end(self, session_id: str, reason: EndReason = EndReason.CLIENT_ENDED) -> None:

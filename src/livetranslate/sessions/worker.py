@@ -21,6 +21,7 @@ import structlog
 
 from livetranslate.asr.manager import ModelManager
 from livetranslate.asr.streaming import StreamingOptions
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.domain.errors import (
     BackendUnavailable,
     ClaimLost,
@@ -88,6 +89,7 @@ class Worker:
         translation: Makes the translation of each session.
         options: Bounds and times.
         now: UTC time.
+        presets: Says what is done to sessions' audio before it is recognised.
     """
 
     def __init__(
@@ -100,7 +102,9 @@ class Worker:
         options: WorkerOptions,
         *,
         now: Callable[[], datetime],
+        presets: AudioPresets | None = None,
     ) -> None:
+        self._presets = presets or NamedPresets()
         self._worker_id = worker_id
         self._log = log
         self._desk = desk
@@ -230,6 +234,7 @@ class Worker:
             self._translation,
             options=self._options.streaming,
             now=self._now,
+            presets=self._presets,
         )
         self._hosts[host] = _Held()
         try:

@@ -68,14 +68,14 @@ class NoiseReductionStage(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         enabled: Whether the stage is at work.
         reduction_db: By how much noise is turned down at most.
         smoothing: Weight of the past in the estimate of speech; high is soft, low is quick.
-        noise_window_s: Time in which every frequency is once without speech.
+        noise_smoothing: Weight of the past in the estimate of noise.
         overestimate: Factor on the estimated noise power.
     """
 
     enabled: bool = False
     reduction_db: Annotated[float, Range(0.0, 40.0, "dB")] = 12.0
     smoothing: Annotated[float, Range(0.5, 0.999)] = 0.98
-    noise_window_s: Annotated[float, Range(0.2, 5.0, "s")] = 1.5
+    noise_smoothing: Annotated[float, Range(0.5, 0.999)] = 0.8
     overestimate: Annotated[float, Range(0.5, 4.0)] = 1.0
 
 
