@@ -16,6 +16,7 @@ REAL_TIME = {
     "test_desk.py",
     "test_redis_desk.py",
     "test_host.py",
+    "test_host_configuration.py",
     "test_redis_log.py",
     "test_supervisor.py",
     "test_worker.py",

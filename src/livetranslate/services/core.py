@@ -87,6 +87,7 @@ class Core:
             self.records,
             reconciler=reconciler,
             options=ManagerOptions(sessions_stay=self.shared),
+            presets=self.configuration,
         )
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()

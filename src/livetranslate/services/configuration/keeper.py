@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from livetranslate.audio.enhancement.parameters import AudioParameters
 from livetranslate.domain.dotted import changed, difference
 from livetranslate.domain.errors import (
     BackendUnavailable,
@@ -69,7 +70,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigurationKeeper:
-    """The settings of a running process.
+    """The settings of a running process; also an ``AudioPresets``.
 
     Args:
         settings: Those it was started with.
@@ -120,6 +121,15 @@ class ConfigurationKeeper:
     def shared(self) -> SharedConfiguration:
         """The newest shared configuration known."""
         return self._follower.now
+
+    @property
+    def active(self) -> str:
+        """Audio preset of sessions that name none; see ``AudioPresets``."""
+        return self.settings.audio.active
+
+    def parameters(self, preset: str | None) -> AudioParameters:
+        """Return what an audio preset means now; see ``AudioPresets``."""
+        return self.settings.audio.parameters(preset)
 
     def listen(self, listener: Listener) -> None:
         """Have a function called with all settings that come into force from now on."""
