@@ -10,10 +10,10 @@ from collections import Counter
 
 import pytest
 import websockets
-from edges_support import chunk
 
 from livetranslate.services.realtime.outbox import OutboxOptions
 from livetranslate.sessions.log.base import LogOptions
+from support.scripted_edges import chunk
 
 ROUNDS = 12
 OURS = {

@@ -71,17 +71,31 @@ class Problem(NamedTuple):
 
 
 class Invalid(InvalidInput):
-    """Settings that cannot be taken; ``problems`` has every wrong field with its reason."""
+    """Settings that cannot be taken; ``problems`` has every wrong field with its reason.
+
+    Attributes:
+        fields: The wrong fields.
+        reasons: Why each of them cannot stay.
+    """
 
     code = "invalid_settings"
     status = 422
-    problems: tuple[Problem, ...] = ()
+    fields: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> Invalid:
+        """Return the error that tells these problems."""
         listed = "; ".join(f"{one.field}: {one.reason}" for one in problems)
-        first = problems[0].field if problems else None
-        super().__init__(f"wrong settings: {listed}", field=first)
-        self.problems = tuple(problems)
+        error = cls(f"wrong settings: {listed}", field=problems[0].field if problems else None)
+        error.fields = tuple(one.field for one in problems)
+        error.reasons = tuple(one.reason for one in problems)
+        return error
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every wrong field with its reason."""
+        return tuple(map(Problem, self.fields, self.reasons))
 
 
 class SequenceGap(InvalidInput):

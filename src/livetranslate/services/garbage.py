@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import sys
+
+from livetranslate.monitoring.heap import trim
 
 
 def set_aside() -> None:
@@ -19,13 +19,6 @@ def set_aside() -> None:
 
 
 def give_back() -> None:
-    """Return to the system what many connections held that are gone.
-
-    The C library keeps freed memory in the middle of its heap for itself until it is told not to
-    (``malloc_trim(3)``, glibc); elsewhere only the collection is done.
-    """
+    """Return to the system what many connections held that are gone."""
     gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    trim()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 
@@ -36,9 +37,8 @@ from livetranslate.domain.session import (
 )
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
-from livetranslate.sessions.keeper import Keeper, KeeperOptions
+from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
-from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
 from livetranslate.sessions.records import SessionRecords
 
@@ -69,7 +69,7 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
-        reconciler: What compares log and database, while this process looks after all sessions.
+        duties: What is done besides while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
         presets: Knows which audio presets there are.
@@ -80,7 +80,7 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
-        reconciler: Reconciler | None = None,
+        duties: Sequence[Duty] = (),
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
         presets: AudioPresets | None = None,
@@ -105,7 +105,7 @@ class SessionManager:
             log,
             self._slots,
             self._recorder,
-            reconciler=reconciler,
+            duties=duties,
             clock=self._clock,
             options=self.options,
         )
@@ -144,6 +144,11 @@ class SessionManager:
     def accepting(self) -> bool:
         """Whether new sessions are opened; False once ``close`` was called."""
         return self._accepting
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process looks after all sessions of the log at the moment."""
+        return self._keeper.leads
 
     def recorder_state(self) -> RecorderState | None:
         """Return how writing to the database goes, or None without a database."""

@@ -28,6 +28,7 @@ from livetranslate.domain.errors import (
     LiveTranslateError,
     NotFound,
 )
+from livetranslate.monitoring.heap import trim
 from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.host.translating import TranslationFactory
 from livetranslate.sessions.jobs import JobDesk, JobRunner
@@ -38,6 +39,8 @@ from livetranslate.sessions.pool.vitals import Vitals
 from livetranslate.sessions.work import (
     EXIT_DRAINED,
     DrainJob,
+    JobKind,
+    RelieveJob,
     WorkerDesk,
     WorkerReport,
 )
@@ -62,6 +65,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_jobs: Jobs at the same time.
         report_s: Seconds between two reports.
         touch_s: Seconds between two touches of each claim.
+        trim_s: Seconds between two times that freed memory goes back to the system.
         patience_s: Seconds for which log and desk may be out of reach before the worker gives up.
         admission: When it takes sessions though it has room by number.
         device: Name of the device in use, for reports.
@@ -72,6 +76,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     report_s: float = 2.0
     touch_s: float = 1.0
+    trim_s: float = 60.0
     patience_s: float = 0.0
     admission: AdmissionOptions = AdmissionOptions()
     device: str = "cpu"
@@ -124,7 +129,7 @@ class Worker:
             JobRunner(models),
             self._patience,
             max_jobs=options.max_jobs,
-            on_drain=self._leave,
+            orders={JobKind.DRAIN: self._leave, JobKind.RELIEVE: self._hand_over},
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(options.max_sessions)
@@ -149,6 +154,7 @@ class Worker:
                 self._report_for_ever(),
                 self._touch_for_ever(),
                 self._vitals.run(),
+                self._trim_for_ever(),
             )
         ]
         loops.append(asyncio.create_task(self._until_drained()))
@@ -169,11 +175,21 @@ class Worker:
         self._exit_code = exit_code
         self._draining.set()
 
-    def _leave(self, wish: DrainJob) -> None:
-        if wish.replace:
+    async def _leave(self, payload: bytes) -> None:
+        if msgspec.msgpack.decode(payload, type=DrainJob).replace:
             self._to_replace = True
         else:
             self.drain(EXIT_DRAINED)
+
+    async def _hand_over(self, payload: bytes) -> None:
+        """Give back the sessions taken last: those held longest have the most to catch up with."""
+        wanted = msgspec.msgpack.decode(payload, type=RelieveJob).sessions
+        youngest = sorted(self._hosts.items(), key=lambda one: one[1].since, reverse=True)
+        chosen = youngest[: max(0, min(wanted, len(youngest) - 1))]
+        for _, held in chosen:
+            held.task.cancel()
+        await asyncio.gather(*(held.task for _, held in chosen), return_exceptions=True)
+        await asyncio.gather(*(self._release(host.claim) for host, _ in chosen))
 
     async def _until_drained(self) -> None:
         await self._draining.wait()
@@ -236,7 +252,9 @@ class Worker:
             now=self._now,
             presets=self._presets,
         )
-        self._hosts[host] = _Held()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - every session is served in a task of its own
+        self._hosts[host] = _Held(task)
         try:
             await host.run()
         except (ClaimLost, NotFound):
@@ -256,6 +274,11 @@ class Worker:
             await self._patience.ask(lambda: self._desk.report(self._report()), None)
             await self._models.unload_idle()
             await asyncio.sleep(self._options.report_s)
+
+    async def _trim_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.trim_s)
+            await asyncio.to_thread(trim)
 
     async def _touch_for_ever(self) -> None:
         while True:
@@ -335,7 +358,8 @@ class Worker:
 
 
 class _Held:
-    """Since when a session has been held, and when its claim was last kept alive."""
+    """Since when a session has been held, in which task, and when its claim was last kept alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
         self.since = self.touched_at = monotonic()

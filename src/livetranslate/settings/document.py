@@ -55,7 +55,7 @@ def parse(text: str, name: str) -> Document:
     try:
         content: object = YAML(typ="safe").load(text)  # pyright: ignore[reportUnknownMemberType] - untyped
     except YAMLError as error:
-        raise Invalid([Problem(name, _why(error))]) from error
+        raise Invalid.of([Problem(name, _why(error))]) from error
     if content is None:
         return Document()
     return from_mapping(content, name)
@@ -100,7 +100,7 @@ def read(file: Path) -> Document:
     except (FileNotFoundError, NotADirectoryError):
         return Document()
     except (OSError, UnicodeDecodeError) as error:
-        raise Invalid([Problem(str(file), f"cannot be read: {error}")]) from error
+        raise Invalid.of([Problem(str(file), f"cannot be read: {error}")]) from error
 
 
 def write(file: Path, changes: Mapping[str, Any]) -> bool:
@@ -141,7 +141,7 @@ def _changed(text: str, changes: Mapping[str, Any], name: str) -> str | None:
     try:
         root: Any = yaml.load(text)
     except YAMLError as error:
-        raise Invalid([Problem(name, _why(error))]) from error
+        raise Invalid.of([Problem(name, _why(error))]) from error
     # Of a file without values only the comments are there to be kept, and they are not in the root.
     comments = text.rstrip("\n") + "\n" if root is None and text.strip() else ""
     if root is None:

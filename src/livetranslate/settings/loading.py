@@ -88,7 +88,7 @@ def make_settings(
     audio, wrong = configured_presets(section.get(AUDIO))
     found += [one._replace(field=f"{AUDIO}.{one.field}".rstrip(".")) for one in wrong]
     if settings is None or found:
-        raise Invalid(list(dict.fromkeys(found)))
+        raise Invalid.of(list(dict.fromkeys(found)))
     made = Origin(
         defaults=origin.defaults,
         overrides=origin.overrides,

@@ -159,7 +159,7 @@ class Enhancer:
         weight = np.clip(done / (FADE_BLOCKS * BLOCK), 0.0, 1.0).astype(np.float32)
         if self._faded > FADE_BLOCKS:
             self._now, self._coming = self._coming, None
-        return _pcm(now + (coming - now) * weight)
+        return _pcm(np.asarray(now + (coming - now) * weight, dtype=np.float32))
 
 
 class _Running:
