@@ -40,7 +40,7 @@ from livetranslate.sessions.work import WorkerDesk
 from livetranslate.sessions.worker import Worker, WorkerOptions
 from livetranslate.settings import Settings, load_settings
 from livetranslate.translation.preferred import LocalFirst
-from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
+from livetranslate.translation.remote import RemoteTranslator
 from livetranslate.translation.service import LocalTranslator
 
 TRANSLATION_AWAY_S = 15.0
@@ -82,10 +82,7 @@ def build_models(settings: Settings) -> ModelManager:
 
 def build_translator(settings: Settings) -> LocalFirst:
     """Return this process's translator: its own engines, then the translation service."""
-    urls = tuple(url.partition(";")[0] for url in settings.translation_service_url)
-    remote = RemoteOptions(
-        urls=urls, timeout_s=settings.service_timeout, patience_s=TRANSLATION_AWAY_S
-    )
+    remote = settings.remote_translation_options(patience_s=TRANSLATION_AWAY_S)
     return LocalFirst(LocalTranslator(settings.translation_options()), RemoteTranslator(remote))
 
 

@@ -28,6 +28,7 @@ from livetranslate.sessions.pool.scaling import ScalingOptions
 from livetranslate.settings.origin import Origin
 from livetranslate.storage.options import DatabaseOptions, async_url
 from livetranslate.translation.options import TranslationOptions
+from livetranslate.translation.remote import RemoteOptions
 
 DEFAULT_SECRET_KEY = "development-only-secret-key"  # noqa: S105 - refused in production
 
@@ -264,6 +265,19 @@ class Settings(BaseSettings):
             openai_api_key=key.get_secret_value() if key else None,
             openai_model=self.translation_model,
             device=self.whisper_device,
+        )
+
+    def remote_translation_options(self, *, patience_s: float = 0.0) -> RemoteOptions:
+        """Return where translation services are, and the key that they ask for.
+
+        Args:
+            patience_s: For how long a service that has answered may be away.
+        """
+        return RemoteOptions(
+            urls=tuple(url.partition(";")[0] for url in self.translation_service_url),
+            timeout_s=self.service_timeout,
+            patience_s=patience_s,
+            api_key=self.api_keys[0].get_secret_value() if self.api_keys else None,
         )
 
     def database_options(self) -> DatabaseOptions:
