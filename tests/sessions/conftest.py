@@ -49,7 +49,7 @@ async def make_log(backend: str, shared_redis: RedisServer) -> AsyncIterator[Mak
             return await stack.enter_async_context(
                 opened_log(
                     backend,
-                    LogOptions(**options),  # type: ignore[arg-type]
+                    LogOptions(**options),
                     redis_url=shared_redis.url,
                 )
             )

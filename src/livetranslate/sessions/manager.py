@@ -27,6 +27,8 @@ from livetranslate.domain.errors import (
     SessionBusy,
     SessionClosed,
 )
+from livetranslate.domain.events import SessionError
+from livetranslate.domain.recording import AudioArchive
 from livetranslate.domain.session import (
     ConfigUpdate,
     EndReason,
@@ -40,6 +42,7 @@ from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
+from livetranslate.sessions.recording import Recordings
 from livetranslate.sessions.records import SessionRecords
 
 _log = structlog.get_logger(__name__)
@@ -73,6 +76,7 @@ class SessionManager:
         options: Times.
         clock: Tells the time; the machine's by default.
         presets: Knows which audio presets there are.
+        archive: Where the audio of sessions is kept that ask for it; None to keep none.
     """
 
     def __init__(
@@ -84,9 +88,11 @@ class SessionManager:
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
         presets: AudioPresets | None = None,
+        archive: AudioArchive | None = None,
     ) -> None:
         self.options = options or ManagerOptions()
         self._presets = presets or NamedPresets()
+        self._recordings = Recordings(archive, self._tell) if archive else None
         self.log = log
         self._records = records
         self._clock = clock or SystemClock()
@@ -126,6 +132,8 @@ class SessionManager:
         """
         self._accepting = False
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        if self._recordings is not None:
+            await self._recordings.close(grace_s)
         if self.options.sessions_stay:
             leaving = [self._detach(name, of) for of, name in self._slots.names().items()]
             await asyncio.gather(*leaving, *self._detaching, return_exceptions=True)
@@ -217,7 +225,11 @@ class SessionManager:
                 appended = await self._append(slot, wanted, pcm)
             except SessionBusy:
                 self._slots.lose(session_id, slot.name, taken_over=True)
+                if self._recordings is not None:
+                    self._recordings.finish(session_id)
                 raise
+            if self._recordings is not None and wanted >= slot.next_seq:
+                self._recordings.accept(session_id, pcm)
             slot.next_seq = appended.seq + 1
             return appended
 
@@ -234,6 +246,8 @@ class SessionManager:
         if state.ending is not None:
             return state
         self._slots.put(FeedSlot(session_id, feeder, name, next_seq=state.next_seq))
+        if self._recordings is not None:
+            self._recordings.begin(session_id, state.config, start=state.samples)
         _log.info("session resumed", session_id=session_id, next_seq=state.next_seq)
         return state
 
@@ -262,6 +276,11 @@ class SessionManager:
 
         Raises NotFound.
         """
+        if self._recordings is not None:
+            if reason is EndReason.DELETED:
+                await self._recordings.discard(session_id)
+            else:
+                self._recordings.finish(session_id)
         await self.log.append_end(session_id, reason)
 
     async def keep_alive(self, session_id: str) -> None:
@@ -310,6 +329,8 @@ class SessionManager:
 
     async def _detach(self, name: str, session_id: str) -> None:
         """Take a feeder off its session; one that nobody takes off counts as gone by itself."""
+        if self._recordings is not None:
+            self._recordings.finish(session_id)
         with suppress(NotFound, BackendUnavailable):
             if await self.log.detach(session_id, name):
                 _log.info("session lost its feeder", session_id=session_id)
@@ -329,6 +350,17 @@ class SessionManager:
                     raise
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
             pause_s = min(2 * pause_s, self.options.longest_retry_s)
+
+    async def _tell(self, session_id: str, error: LiveTranslateError) -> None:
+        """Tell a session of something that went wrong beside it."""
+        told = SessionError(
+            session_id=session_id,
+            timestamp=self._clock.utc(),
+            code="audio_not_stored",
+            message=error.message,
+        )
+        with suppress(LiveTranslateError):
+            await self.log.append_system_events(session_id, [told])
 
     def _vacate(self, session_id: str, feeder: Feeder) -> None:
         slot = self._slots.drop(session_id, feeder)
@@ -359,6 +391,8 @@ class SessionManager:
                 await self._records.delete(session_id)
             raise
         self._slots.put(FeedSlot(session_id, feeder, name, next_seq=0))
+        if self._recordings is not None:
+            self._recordings.begin(session_id, config, start=0)
         if self._recorder is not None:
             self._recorder.follow(session_id)
         _log.info("session opened", session_id=session_id, kind=kind)

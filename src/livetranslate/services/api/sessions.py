@@ -106,9 +106,12 @@ def _add_one(router: APIRouter, history: LiveHistory) -> None:
         language: Annotated[
             str | None, Query(description="Translated into this language where possible.")
         ] = None,
+        bilingual: Annotated[
+            bool, Query(description="What was spoken, and below it the translation.")
+        ] = False,
     ) -> Response:
         transcript = await history.transcript(check_session_id(session_id))
-        content = export(transcript, format, language=language or None)
+        content = export(transcript, format, language=language or None, bilingual=bilingual)
         disposition = f'inline; filename="{session_id}.{format.value}"'
         headers = {"Content-Disposition": disposition}
         return Response(content, media_type=format.media_type, headers=headers)
