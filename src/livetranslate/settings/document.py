@@ -89,6 +89,14 @@ def from_mapping(content: object, name: str) -> Document:
     return Document(values=values, ignored=tuple(ignored), problems=tuple(problems))
 
 
+def value(text: str) -> Any:
+    """Return one value as YAML writes it; raises Invalid."""
+    try:
+        return YAML(typ="safe").load(text)  # pyright: ignore[reportUnknownMemberType] - untyped
+    except YAMLError as error:
+        raise Invalid.of([Problem("value", _why(error))]) from error
+
+
 def read(file: Path) -> Document:
     """Return what a file says; an absent one says nothing.
 
