@@ -16,8 +16,10 @@ from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
+from livetranslate.services.api.configuration import configuration_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
+from livetranslate.services.api.logs import logs_router
 from livetranslate.services.api.pool import pool_router
 from livetranslate.services.api.sessions import sessions_router
 from livetranslate.services.api.status import (
@@ -35,8 +37,9 @@ from livetranslate.services.core import Core
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
-from livetranslate.services.gateway.options import rate_limit_options
+from livetranslate.services.gateway.options import gateway_options, rate_limit_options
 from livetranslate.services.gateway.routes import services_router
+from livetranslate.services.logs import ACTIVITY
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
@@ -68,6 +71,7 @@ def create_orchestration_app(
     subscriptions = Subscriptions(
         _sources(core, gateway), period_s=core.edge.options.service_period_s
     )
+    core.configuration.listen(lambda settings, _: gateway.configure(gateway_options(settings)))
     core.alerts.watch(breakers=lambda: _breakers(gateway))
     core.alerts.listen(
         lambda changes: subscriptions.announce(Service.ALERTS, core.alerts.describe(changes))
@@ -119,6 +123,8 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     app.include_router(connections_router(core))
     app.include_router(pool_router(core))
     app.include_router(alerts_router(core.alerts.book))
+    app.include_router(configuration_router(core))
+    app.include_router(logs_router(ACTIVITY))
     uploads = Uploads(
         core.edge,
         max_bytes=settings.direct_max_mb * 1024 * 1024,
