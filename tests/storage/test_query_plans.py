@@ -15,6 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from livetranslate.domain.session import SessionStatus
 from livetranslate.storage import queries
+from livetranslate.storage import timeline_queries as by_time
 from livetranslate.storage.database import Database
 from livetranslate.storage.found import SessionFilter
 from livetranslate.storage.options import DatabaseOptions
@@ -157,7 +158,31 @@ def api_queries(sqlite: bool) -> dict[str, queries.Query]:
         "translations of a segment": referring(TranslationRow, TranslationRow.transcript_id, 77),
         "segments in an audio file": referring(TranscriptRow, TranscriptRow.audio_file_id, "a"),
         "correlations of a voice": referring(CorrelationRow, CorrelationRow.speaker_identity_id, 7),
+        **timeline_queries(),
     }
+
+
+def timeline_queries() -> dict[str, queries.Query]:
+    found: dict[str, queries.Query] = {
+        "words heard": by_time.words_of_session("session-77", 1000),
+        "events": by_time.events_of("session-77", limit=51),
+        "events by type, next page": by_time.events_of(
+            "session-77", types=("error",), severity="warning", after=(at(5), 9), limit=51
+        ),
+    }
+    kinds = {
+        "audio": (by_time.AUDIO, "a"),
+        "transcripts": (by_time.TRANSCRIPTS, 9),
+        "translations": (by_time.TRANSLATIONS, 9),
+    }
+    window = by_time.Window(0.5, 1.5)
+    for name, (kind, key) in kinds.items():
+        for what, after in (("", None), (", next page", (0.0, key))):
+            query = by_time.timed(kind, "session-77", window, after, 51)
+            found[f"timeline: {name}{what}"] = query
+        query = by_time.untimed(kind, "session-77", None, 51)
+        found[f"timeline: {name} without time"] = query
+    return found
 
 
 ORDERED_BY_INDEX = ("list", "list, next page", "list by status", "list by kind")

@@ -69,9 +69,11 @@ class Distributed:
             **environment,
         }
 
-    def orchestration(self, host: Host | None = None, *, ready: str = "/api/health/ready") -> Part:
+    def orchestration(
+        self, host: Host | None = None, *, ready: str = "/api/health/ready", **settings: str
+    ) -> Part:
         """Add an instance of orchestration; without workers none is more than live."""
-        part = self._part("orchestration", host, ready=ready)
+        part = self._part("orchestration", host, ready=ready, **settings)
         self.orchestrations.append(part)
         return part
 

@@ -18,6 +18,7 @@ from itertools import count
 import structlog
 
 from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
+from livetranslate.domain.audio import BYTES_PER_SAMPLE
 from livetranslate.domain.errors import (
     BackendUnavailable,
     Conflict,
@@ -37,10 +38,12 @@ from livetranslate.domain.session import (
     check_session_id,
     new_session_id,
 )
+from livetranslate.sessions.chronicle import Chronicle
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
+from livetranslate.sessions.notes import SessionNotes
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
 from livetranslate.sessions.recording import Recordings
 from livetranslate.sessions.records import SessionRecords
@@ -72,6 +75,7 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
+        notes: What notes how sessions fare, or None.
         duties: What is done besides while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
@@ -84,6 +88,7 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
+        notes: SessionNotes | None = None,
         duties: Sequence[Duty] = (),
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
@@ -102,8 +107,15 @@ class SessionManager:
         self._detaching: set[asyncio.Task[None]] = set()
         self._opening: dict[str, asyncio.Task[SessionState]] = {}
         self._accepting = True
+        self._chronicle = Chronicle(notes, self._clock)
         self._recorder = (
-            Recorder(log, records, clock=self._clock, options=self.options.recorder)
+            Recorder(
+                log,
+                records,
+                chronicle=self._chronicle,
+                clock=self._clock,
+                options=self.options.recorder,
+            )
             if records
             else None
         )
@@ -111,6 +123,7 @@ class SessionManager:
             log,
             self._slots,
             self._recorder,
+            chronicle=self._chronicle,
             duties=duties,
             clock=self._clock,
             options=self.options,
@@ -144,6 +157,7 @@ class SessionManager:
                 _log.error("stopped before all was written", sessions=left)
         if self._recorder is not None:
             await self._recorder.close()
+        await self._chronicle.close(grace_s)
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.gather(self._upkeep, return_exceptions=True)
@@ -221,6 +235,7 @@ class SessionManager:
         async with slot.turn:
             slot.check(feeder)
             wanted = slot.next_seq if seq is None else seq
+            arrived_s = self._clock.utc().timestamp()
             try:
                 appended = await self._append(slot, wanted, pcm)
             except SessionBusy:
@@ -228,8 +243,10 @@ class SessionManager:
                 if self._recordings is not None:
                     self._recordings.finish(session_id)
                 raise
-            if self._recordings is not None and wanted >= slot.next_seq:
-                self._recordings.accept(session_id, pcm)
+            if wanted >= slot.next_seq:
+                self._chronicle.audio(slot, len(pcm) // BYTES_PER_SAMPLE, arrived_s)
+                if self._recordings is not None:
+                    self._recordings.accept(session_id, pcm)
             slot.next_seq = appended.seq + 1
             return appended
 
@@ -245,7 +262,9 @@ class SessionManager:
         state = await self.log.attach(session_id, name)
         if state.ending is not None:
             return state
-        self._slots.put(FeedSlot(session_id, feeder, name, next_seq=state.next_seq))
+        slot = FeedSlot(session_id, feeder, name, next_seq=state.next_seq, samples=state.samples)
+        self._slots.put(slot)
+        self._chronicle.tell(session_id, "session_resumed", next_seq=state.next_seq)
         if self._recordings is not None:
             self._recordings.begin(session_id, state.config, start=state.samples)
         _log.info("session resumed", session_id=session_id, next_seq=state.next_seq)
@@ -258,6 +277,7 @@ class SessionManager:
         """
         slot = self._slots.drop(session_id, feeder)
         if slot is not None:
+            self._chronicle.left(slot)
             await self._detach(slot.name, session_id)
 
     async def leave(self, session_id: str, feeder: Feeder) -> None:
@@ -282,6 +302,8 @@ class SessionManager:
             else:
                 self._recordings.finish(session_id)
         await self.log.append_end(session_id, reason)
+        if (slot := self._slots.get(session_id)) is not None:
+            self._chronicle.left(slot)
 
     async def keep_alive(self, session_id: str) -> None:
         """Note a listener's activity; raises NotFound."""
@@ -334,6 +356,9 @@ class SessionManager:
         with suppress(NotFound, BackendUnavailable):
             if await self.log.detach(session_id, name):
                 _log.info("session lost its feeder", session_id=session_id)
+                state = await self.log.state(session_id)
+                if state.ending is None:
+                    self._chronicle.tell(session_id, "feeder_lost", severity="warning")
 
     async def _append(self, slot: FeedSlot, seq: int, pcm: bytes) -> Appended:
         """Append a chunk; while the log is away, try again for as long as its feeder is there.

@@ -51,6 +51,11 @@ rate; a stage is off where that showed no gain."""
 class AudioPresets(Protocol):
     """Says which parameters a preset means at this moment; asked at each chunk, so quick."""
 
+    @property
+    def active(self) -> str:
+        """Name of the installation's default, which sessions have that name none."""
+        ...
+
     def parameters(self, preset: str | None) -> AudioParameters:
         """Return what a preset means now; None is the installation's default.
 
@@ -69,6 +74,11 @@ class NamedPresets:
 
     def __init__(self, presets: Mapping[str, AudioParameters] = PRESETS) -> None:
         self._presets = presets
+
+    @property
+    def active(self) -> str:
+        """Name of the default."""
+        return DEFAULT_PRESET
 
     def parameters(self, preset: str | None) -> AudioParameters:
         """Return a preset's parameters; see ``AudioPresets``."""

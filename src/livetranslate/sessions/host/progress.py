@@ -7,6 +7,7 @@ from collections import deque
 import msgspec
 
 from livetranslate.asr.streaming import RecogniserState
+from livetranslate.audio.enhancement.parameters import AudioParameters
 from livetranslate.domain.session import SessionConfig, SessionStatistics
 from livetranslate.sessions.host.enhancing import EnhancementState
 from livetranslate.sessions.host.translating import Untranslated
@@ -23,6 +24,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
         statistics: Totals so far.
         enhancement: Where the enhancement of the audio goes on.
         untranslated: Final segments whose translations are not written yet.
+        audio: What listeners know to be done to the audio; None before the first of it.
     """
 
     taken: int
@@ -31,6 +33,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     statistics: SessionStatistics
     enhancement: EnhancementState = EnhancementState()
     untranslated: tuple[Untranslated, ...] = ()
+    audio: AudioParameters | None = None
 
 
 _decoder = msgspec.msgpack.Decoder(HostState)
