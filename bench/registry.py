@@ -11,7 +11,7 @@ from livetranslate.domain.errors import InvalidInput
 
 NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
-    *("edge", "fanout", "gateway"),
+    *("edge", "fanout", "gateway", "diarization"),
 )
 """Modules beside this one, each with ``run(options) -> Report``."""
 

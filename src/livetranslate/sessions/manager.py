@@ -33,6 +33,7 @@ from livetranslate.domain.session import (
     check_session_id,
     new_session_id,
 )
+from livetranslate.domain.speakers import SpeakerEvidence, check_evidence
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Keeper, KeeperOptions
@@ -245,6 +246,13 @@ class SessionManager:
         state = await self.log.state(session_id)
         check_config(update.apply(state.config))
         await self.log.append_update(session_id, update)
+
+    async def add_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """Hint at who somebody in a live session is; raises NotFound, SessionClosed, InvalidInput.
+
+        What follows from it is told as ``speaker_update``.
+        """
+        await self.log.append_evidence(session_id, check_evidence(evidence))
 
     async def end(self, session_id: str, reason: EndReason = EndReason.CLIENT_ENDED) -> None:
         """Take no more audio; ``session_ended`` follows what is still to come. Idempotent.

@@ -40,6 +40,8 @@ from livetranslate.sessions.work import (
     WorkerDesk,
     WorkerReport,
 )
+from livetranslate.speakers.light.embedding import LightEmbedding
+from livetranslate.speakers.voices import VoiceEmbedding
 
 _log = structlog.get_logger(__name__)
 
@@ -88,6 +90,7 @@ class Worker:
         translation: Makes the translation of each session.
         options: Bounds and times.
         now: UTC time.
+        voices: Tells voices apart; the light embedding by default.
     """
 
     def __init__(
@@ -100,7 +103,9 @@ class Worker:
         options: WorkerOptions,
         *,
         now: Callable[[], datetime],
+        voices: VoiceEmbedding | None = None,
     ) -> None:
+        self._voices = voices or LightEmbedding()
         self._worker_id = worker_id
         self._log = log
         self._desk = desk
@@ -230,6 +235,7 @@ class Worker:
             self._translation,
             options=self._options.streaming,
             now=self._now,
+            voices=self._voices,
         )
         self._hosts[host] = _Held()
         try:

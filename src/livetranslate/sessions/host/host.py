@@ -27,8 +27,10 @@ from livetranslate.domain.errors import InternalError, LiveTranslateError, Unsup
 from livetranslate.domain.events import SessionEvent, TranslationResult
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
 from livetranslate.domain.speech import Segment
+from livetranslate.sessions.host.labels import labels_told
 from livetranslate.sessions.host.pace import Pace
 from livetranslate.sessions.host.progress import HostState, Ledger, read_state
+from livetranslate.sessions.host.speaking import SessionSpeakers, SpeakersState
 from livetranslate.sessions.host.tally import Tally
 from livetranslate.sessions.host.telling import Teller
 from livetranslate.sessions.host.translating import SessionTranslation, TranslationFactory
@@ -37,10 +39,12 @@ from livetranslate.sessions.log.base import (
     Checkpoint,
     Claim,
     EndEntry,
+    EvidenceEntry,
     LogEntry,
     SessionLog,
     UpdateEntry,
 )
+from livetranslate.speakers.voices import VoiceEmbedding
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +73,7 @@ class SessionHost:
         translation: Makes the translation of the session's segments.
         options: How audio is cut into steps.
         now: UTC time.
+        voices: Tells voices apart, in sessions that ask for it.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class SessionHost:
         *,
         options: StreamingOptions,
         now: Callable[[], datetime],
+        voices: VoiceEmbedding,
     ) -> None:
         state = read_state(claim.checkpoint)
         self._claim = claim
@@ -94,6 +100,10 @@ class SessionHost:
         self._taken = state.taken if state else -1
         self._ledger = Ledger(self._position)
         self._pace = Pace()
+        self._speakers = SessionSpeakers(
+            voices if self._config.diarization else None,
+            state.speakers if state else SpeakersState(),
+        )
         self._heard = state.recogniser.start if state else 0
         self._began = self._heard
         self._reported = self._position
@@ -171,6 +181,7 @@ class SessionHost:
             await self._write(started)
         else:
             self._translation.resume(self._resumed.untranslated)
+            await self._tell_of_speakers()
         decoder = make_decoder(lease)
         while True:
             entries = await self._log.read_entries(
@@ -194,13 +205,10 @@ class SessionHost:
                 case AudioEntry(chunk=chunk):
                     self._note(entry, chunk.end)
                     self._hear(chunk, recogniser)
-                case UpdateEntry(update=update):
+                case UpdateEntry() | EvidenceEntry():
                     if not await self._advance(recogniser, decoder):
                         return False
-                    applied = entry.position <= self._taken
-                    self._note(entry, self._heard)
-                    if not applied:
-                        await self._update(update, recogniser)
+                    await self._change(entry, recogniser)
                 case EndEntry(reason=reason):
                     recogniser.finish()
                     if await self._advance(recogniser, decoder):
@@ -212,6 +220,18 @@ class SessionHost:
             await self._write()
         return True
 
+    async def _change(
+        self, entry: UpdateEntry | EvidenceEntry, recogniser: StreamingRecogniser
+    ) -> None:
+        """Do what an entry asks for, unless a host before did."""
+        applied = entry.position <= self._taken
+        self._note(entry, self._heard)
+        if isinstance(entry, UpdateEntry) and not applied:
+            await self._update(entry.update, recogniser)
+        elif isinstance(entry, EvidenceEntry) and not applied:
+            self._speakers.evidence(entry.evidence)
+            await self._tell_of_speakers()
+
     def _note(self, entry: LogEntry, end: int) -> None:
         """Note an entry as taken in; ``end`` is where the session's audio has got to with it."""
         self._position = entry.position
@@ -221,7 +241,9 @@ class SessionHost:
     def _hear(self, chunk: AudioChunk, recogniser: StreamingRecogniser) -> None:
         """Give a chunk's samples to the recogniser, less those in front of where it goes on."""
         self._tally.audio(chunk)
-        pcm = np.frombuffer(chunk.pcm, dtype=np.int16)[max(self._heard - chunk.start, 0) :]
+        samples = np.frombuffer(chunk.pcm, dtype=np.int16)
+        self._speakers.hear(chunk.start, samples, needed_from=recogniser.needed_from)
+        pcm = samples[max(self._heard - chunk.start, 0) :]
         if not len(pcm):
             return
         self._heard = chunk.end
@@ -235,29 +257,46 @@ class SessionHost:
         while (step := recogniser.next_step(hurry=self.lag_s > self._options.lag_s)) is not None:
             if steps and self._outbox:
                 await self._write()
-            begin = monotonic()
+            begin, look = monotonic(), await self._speakers.look(step)
             try:
                 hypothesis = await decoder.decode(step, self._config)
             except Exception as error:  # noqa: BLE001 - an engine's fault is told, not passed on
                 if not await self._failed(error):
                     return False
                 if not step.final or self._failures > 1:
+                    self._speakers.take(look)
                     self._say(recogniser.skip(step))
             else:
                 self._failures = 0
                 self._tally.inference(monotonic() - begin)
-                self._say(recogniser.apply(step, hypothesis))
+                self._speakers.take(look)
+                parting = self._speakers.parting
+                self._say(recogniser.apply(step, hypothesis, parting))
+            await self._tell_of_speakers()
             steps += 1
         return True
 
     def _say(self, changed: Sequence[Segment]) -> None:
         """Tell of changed segments and have them translated."""
         for segment in changed:
-            result = self._tell.result(segment)
+            result = self._tell.result(segment, self._speakers.of(segment))
             if segment.is_final:
                 self._tally.segment(len(segment.words))
             self._outbox.append(result)
             self._translation.update(result)
+
+    async def _tell_of_speakers(self) -> None:
+        """Tell which segments of the past have another speaker or name.
+
+        Nothing is final in between, so what the log holds is all that there is.
+        """
+        if not self._speakers.due:
+            return
+        await self._write()
+        labels = await labels_told(self._log, self.session_id)
+        for update in self._speakers.tell(labels):
+            self._outbox.append(self._tell.speaker(update.correlation, update.segment_ids))
+        await self._write()
 
     async def _translated(self, result: TranslationResult) -> None:
         """Write a translation as it comes."""
@@ -326,8 +365,12 @@ class SessionHost:
             recogniser=recogniser,
             statistics=self._tally.statistics,
             untranslated=self._translation.pending(),
+            speakers=self._speakers.state(),
         )
-        return Checkpoint(self._ledger.pass_to(recogniser.start), _state_encoder.encode(state))
+        start = recogniser.start
+        if self._speakers.start is not None:
+            start = min(start, self._speakers.start)
+        return Checkpoint(self._ledger.pass_to(start), _state_encoder.encode(state))
 
     def _totals(self) -> SessionStatistics:
         return self._tally.totals(self._recogniser.speech_s if self._recogniser else 0.0)

@@ -8,8 +8,9 @@ import msgspec
 
 from livetranslate.asr.streaming import RecogniserState
 from livetranslate.domain.session import SessionConfig, SessionStatistics
+from livetranslate.sessions.host.speaking import SpeakersState
 from livetranslate.sessions.host.translating import Untranslated
-from livetranslate.sessions.log.base import Checkpoint, LogEntry, UpdateEntry
+from livetranslate.sessions.log.base import Checkpoint, EvidenceEntry, LogEntry, UpdateEntry
 
 
 class HostState(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
         recogniser: Where recognition goes on.
         statistics: Totals so far.
         untranslated: Final segments whose translations are not written yet.
+        speakers: Who speaks, and what is not told of it yet.
     """
 
     taken: int
@@ -28,6 +30,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     recogniser: RecogniserState
     statistics: SessionStatistics
     untranslated: tuple[Untranslated, ...] = ()
+    speakers: SpeakersState = SpeakersState()
 
 
 _decoder = msgspec.msgpack.Decoder(HostState)
@@ -53,7 +56,7 @@ class Ledger:
             entry: The entry.
             end: Sample after its last one; for an entry without audio the end so far.
         """
-        applied = isinstance(entry, UpdateEntry) and not self._held
+        applied = isinstance(entry, UpdateEntry | EvidenceEntry) and not self._held
         if applied:
             self._passed = entry.position
         else:
