@@ -23,9 +23,9 @@ setup-dev: ## The same, and all that the tests take
 run: setup ## Set everything up and start the platform on http://localhost:3000 (ARGS="--port 8080")
 	@exec .venv/bin/livetranslate up $(ARGS)
 
-test: setup-dev ## Set everything up and pass every test
+test: setup-dev ## Set everything up and pass every test (PARALLEL=2: so many files at once)
 	@scripts/check.sh
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n $(or $(PARALLEL),2) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup-dev ## Also the long tests, and those that want the recordings beside the checkout
 	@.venv/bin/python -m pytest -m 'slow or shared' --ignore tests/acceptance/test_survival_chaos.py

@@ -26,6 +26,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
         url: Address of a running platform's ``/ws``; without it one is started on free ports.
         sessions: Sessions at once.
         seconds: Seconds of audio of one repeat; 0 for the benchmark's own choice.
+        operations: Rows written in one repeat, for database.
         threads: Threads of one call of an engine that this process loads; 0 for its default.
     """
 
@@ -37,4 +38,5 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     sessions: int = 100
     seconds: float = 0.0
+    operations: int = 10_000
     threads: int = 2

@@ -12,6 +12,8 @@ from livetranslate.domain.errors import InvalidInput
 NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
     *("edge", "fanout", "gateway", "diarization"),
+    "database",
+    "enhancement",
 )
 """Modules beside this one, each with ``run(options) -> Report``."""
 

@@ -18,11 +18,11 @@ SPEECH_S = 6.0
 ENVIRONMENT = {"MAX_SESSIONS_PER_WORKER": "32", "WORKER_POOL_SIZE": "1"}
 
 
-@pytest.fixture(scope="module", params=["up", "apart"])
+@pytest.fixture(scope="module", params=["up"])
 def installation(
     request: pytest.FixtureRequest, whisper_fixture: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """The whole platform in one process with its workers, and one process a role."""
+    """The whole platform in one process with its workers; ``apart`` is one process a role."""
     folder = tmp_path_factory.mktemp(f"platform-{request.param}")
     started = Installation(folder, {**ENVIRONMENT, "WHISPER_MODEL": str(whisper_fixture)})
     yield getattr(started, request.param)()

@@ -1,4 +1,8 @@
-"""Live sessions over real processes: text, times, isolation, resumption, faults."""
+"""Live sessions over real processes: text, times, isolation, resumption, faults.
+
+All of it with the platform in one process, and with one process a role what differs there: that
+sessions are forwarded, many at once, with their translations, their refusals and their faults.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,10 @@ from support.sound import noise, tone
 from support.speech import Recording, recording, recordings
 
 SILENCE = np.zeros(8_000, dtype=np.float32)
+
+in_one_and_apart = pytest.mark.parametrize(
+    "installation", ["up", "apart"], indirect=True, scope="module"
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +61,7 @@ def joined(*parts: Recording) -> tuple[str, np.ndarray]:
     return " ".join(part.text for part in parts), audio
 
 
+@in_one_and_apart
 async def test_twenty_sessions_at_once_each_get_their_own_text(installation: Installation):
     single = recordings("en") + recordings("es")
     spoken = [joined(each) for each in single]
@@ -70,7 +79,7 @@ async def test_twenty_sessions_at_once_each_get_their_own_text(installation: Ins
 async def test_a_session_cut_off_mid_way_ends_with_the_same_text(installation: Installation):
     spoken = recording("en_20")
     port = int(installation.url.rpartition(":")[2])
-    undisturbed = await stream(installation.websocket, spoken.audio)
+    undisturbed = await stream(installation.websocket, spoken.audio, real_time=False)
 
     with CuttableProxy(port) as proxy:
 
@@ -90,6 +99,7 @@ async def test_a_session_cut_off_mid_way_ends_with_the_same_text(installation: I
     assert captions.revised_commitments() == []
 
 
+@in_one_and_apart
 async def test_what_was_said_is_kept_and_read_back(installation: Installation):
     config = SessionConfig(language="en", target_languages=("es",), metadata={"title": "Sales"})
     captions = await stream(installation.websocket, recording("en_22").audio, config)
@@ -134,6 +144,7 @@ async def test_nobody_speaks_and_nothing_is_written(installation: Installation, 
     assert captions.ended.statistics.words == 0
 
 
+@in_one_and_apart
 @pytest.mark.parametrize(
     ("config", "field", "word"),
     [
@@ -146,14 +157,16 @@ async def test_nobody_speaks_and_nothing_is_written(installation: Installation, 
 async def test_what_cannot_be_done_is_said_and_harms_nobody(
     installation: Installation, config: SessionConfig, field: str, word: str
 ):
+    speech = recording("en_12").audio
+
     async def refused() -> Captions | LiveTranslateError:
         try:
-            return await stream(installation.websocket, recording("en_12").audio, config)
+            return await stream(installation.websocket, speech, config, real_time=False)
         except LiveTranslateError as error:
             return error
 
     answer, captions = await asyncio.gather(
-        refused(), stream(installation.websocket, recording("en_12").audio)
+        refused(), stream(installation.websocket, speech, real_time=False)
     )
     error = answer.errors[-1] if isinstance(answer, Captions) else answer
     assert error.field == field

@@ -17,7 +17,7 @@ import pytest
 from support.distributed import Distributed
 from support.hosts import Host, network, why_not
 from support.redis_server import redis_server
-from support.survival import CLAIM_TTL_S, SETTINGS, disturbed, rehearse, speeches
+from support.survival import CLAIM_TTL_S, SETTINGS, Speaking, disturbed, rehearse, speeches
 
 pytestmark = [
     pytest.mark.skipif(bool(why_not()), reason=str(why_not())),
@@ -54,8 +54,7 @@ async def a_host_dies_and_another_is_cut_off(
     rehearsed = await rehearse(platform.websockets[0], speeches(sessions, seconds))
     moments: list[tuple[str, float]] = []
 
-    async def disturb() -> None:
-        await asyncio.sleep(4)
+    async def disturb(_: Speaking) -> None:
         moments.append(("killed", time.monotonic()))
         await asyncio.to_thread(one.kill)
         await asyncio.sleep(LIMIT_S)

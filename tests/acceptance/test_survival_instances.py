@@ -10,7 +10,7 @@ from livetranslate.domain.session import new_session_id
 from support.captions import stream
 from support.distributed import Distributed
 from support.listening import listen
-from support.survival import PATIENT, Rehearsed, disturbed, losses
+from support.survival import PATIENT, Rehearsed, Speaking, disturbed, losses
 
 
 def finals(events: Sequence[SessionEvent]) -> list[tuple[int, str]]:
@@ -27,14 +27,13 @@ async def test_one_instance_is_killed_and_the_other_freezes(
     """Clients resume at the one that is there; what thaws cannot feed their sessions again."""
     one, other = distributed.orchestrations
 
-    async def disturb() -> None:
-        await asyncio.sleep(3)
+    async def disturb(speaking: Speaking) -> None:
         one.kill()
-        await asyncio.sleep(2)
+        await speaking.heard()
         await asyncio.to_thread(lambda: one.start().wait())
         other.freeze()
         try:
-            await asyncio.sleep(8)
+            await speaking.heard()
         finally:
             other.thaw()
 

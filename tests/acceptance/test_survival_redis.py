@@ -8,8 +8,9 @@ import time
 import pytest
 
 from support.distributed import Distributed
-from support.survival import Rehearsed, disturbed
+from support.survival import Rehearsed, Speaking, disturbed
 
+FULL_S = 3.0
 SETTLE_S = 0.5
 """Within it what Redis confirmed before it went may still be on its way to the client."""
 
@@ -19,15 +20,14 @@ async def test_redis_is_restarted_and_killed_and_full(
 ):
     redis = distributed.redis
 
-    async def disturb() -> None:
-        await asyncio.sleep(3)
+    async def disturb(speaking: Speaking) -> None:
         await asyncio.to_thread(redis.restart)
-        await asyncio.sleep(3)
+        await speaking.heard()
         redis.kill()
         await asyncio.to_thread(redis.start)
-        await asyncio.sleep(3)
+        await speaking.heard()
         redis.fill()
-        await asyncio.sleep(3)
+        await asyncio.sleep(FULL_S)
         redis.drain()
 
     await disturbed(distributed.websockets, rehearsed.first(4), disturb)
@@ -39,9 +39,8 @@ async def without_redis(
     """Take Redis away under live sessions; nothing may be acknowledged meanwhile."""
     gone = back = 0.0
 
-    async def disturb() -> None:
+    async def disturb(_: Speaking) -> None:
         nonlocal gone, back
-        await asyncio.sleep(4)
         redis = distributed.redis
         await asyncio.to_thread(redis.pause if frozen else redis.stop)
         gone = time.monotonic()

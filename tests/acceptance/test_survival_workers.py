@@ -10,9 +10,11 @@ import time
 import psutil
 
 from support.distributed import Distributed
-from support.survival import CLAIM_TTL_S, Rehearsed, disturbed
+from support.survival import CLAIM_TTL_S, Rehearsed, Speaking, disturbed
 
 LOCAL_S = 1.0
+PEACE_S, LOOKED_AT_S = 3.0, 6.0
+"""For how long the pauses between words are looked at, before a death and after it."""
 
 
 async def test_a_local_worker_is_killed_and_another_freezes(
@@ -38,17 +40,18 @@ async def test_a_local_worker_is_killed_and_another_freezes(
         finally:
             psutil.Process(holder.pid).resume()
 
-    async def disturb() -> None:
+    async def disturb(speaking: Speaking) -> None:
         nonlocal begun
         begun = time.monotonic()
-        await asyncio.sleep(4)
+        await asyncio.sleep(PEACE_S)
         await kill()
-        await asyncio.sleep(6)
+        await asyncio.sleep(LOOKED_AT_S)
+        await speaking.heard()
         await freeze()
 
     heard = await disturbed(distributed.websockets, rehearsed, disturb)
     assert taken_s < LOCAL_S
-    pause = max(captions.silence_at(begun + 1, killed - begun - 1) for captions in heard)
-    assert max(captions.silence_at(killed, 6) for captions in heard) < pause + LOCAL_S
+    pause = max(captions.silence_at(begun, killed - begun) for captions in heard)
+    assert max(captions.silence_at(killed, LOOKED_AT_S) for captions in heard) < pause + LOCAL_S
     limit_s = 3 * CLAIM_TTL_S
     assert max(captions.silence_at(frozen, 2 * limit_s) for captions in heard) < limit_s

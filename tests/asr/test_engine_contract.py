@@ -113,13 +113,10 @@ def test_word_times_are_true(engine: SpeechEngine) -> None:
 
 
 def test_confidence_falls_with_noise(engine: SpeechEngine) -> None:
-    clean: list[float | None] = []
-    noisy: list[float | None] = []
-    for name in ("en_01", "en_03", "en_25"):
-        audio = recording(name).audio
-        hiss = noise(len(audio) / 16_000, level=0.01)
-        clean += [word.confidence for word in hear(engine, audio).words]
-        noisy += [word.confidence for word in hear(engine, audio + hiss).words]
+    audio = recording("en_25").audio
+    hiss = noise(len(audio) / 16_000, level=0.01)
+    clean = [word.confidence for word in hear(engine, audio).words]
+    noisy = [word.confidence for word in hear(engine, audio + hiss).words]
     if None in clean:
         pytest.skip("the engine measures no confidence")
     assert len(set(clean)) > 3

@@ -46,11 +46,19 @@ def test_what_is_really_said_again_stays(text: str, final: bool) -> None:
         ("thank you thank you thank you thank you", "thank you"),
         ("we say you you you you", "we say you"),
         ("a b c d e f g h " * 3, "a b c d e f g h"),
-        ("so Yes, yes. YES! and more", "so Yes,"),
+        ("so Yes, yes. YES!", "so Yes,"),
+        ("all of it all of it all of it all", "all of it"),
     ],
 )
 def test_unsure_loops_keep_their_first_turn(text: str, kept: str) -> None:
     assert checked(spoken(text, confidence=0.2)) == kept.split()
+
+
+@pytest.mark.parametrize(
+    "text", ["one four four four nine", "so Yes, yes. YES! and more", "bye bye bye bye then"]
+)
+def test_unsure_repetitions_that_somebody_ended_stay(text: str) -> None:
+    assert checked(spoken(text, confidence=0.2)) == text.split()
 
 
 def test_loops_faster_than_speech_keep_their_first_turn() -> None:

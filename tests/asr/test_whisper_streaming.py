@@ -22,7 +22,8 @@ from support.speech import WHISPER_FIXTURE, Recording, recordings
 from support.told_speech import as_pcm
 
 CHUNK = 1_600
-ENGLISH = recordings("en")
+ENGLISH = recordings("en")[::2]
+"""Half of them tell what all would, in half the time."""
 PROMPT = "We had a meeting about the report last week."
 
 

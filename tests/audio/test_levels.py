@@ -37,3 +37,22 @@ def test_nothing_to_measure() -> None:
     figures = quality(np.zeros(0, np.float32))
     assert (figures.snr_db, figures.dc_offset, figures.rms_dbfs) == (None, 0.0, -120.0)
     assert quality(np.full(16_000, 0.25, np.float32)).dc_offset == 0.25
+    assert (figures.speech_ratio, figures.score) == (0.0, 0.0)
+
+
+def test_the_share_of_speech_is_that_of_the_frames_that_stand_out() -> None:
+    hiss = noise(4.0, level=0.001)
+    half = np.concatenate([tone(1.0), np.zeros(16_000, np.float32)] * 2)
+    assert quality(half + hiss).speech_ratio == pytest.approx(0.5, abs=0.02)
+    assert quality(hiss).speech_ratio < 0.02
+
+
+def test_a_score_falls_with_noise_with_clipping_and_with_silence() -> None:
+    speech = np.concatenate([tone(0.5, level=0.3), np.zeros(8000, np.float32)] * 2)
+    good = quality(speech + noise(2.0, level=0.001)).score
+    noisy = quality(speech + noise(2.0, level=0.1)).score
+    clipped = quality(np.clip(speech * 8 + noise(2.0, level=0.001), -1, 1)).score
+    quiet = quality((speech + noise(2.0, level=0.001)) * 0.01).score
+    assert good > 0.95
+    assert max(noisy, clipped, quiet) < 0.6 * good
+    assert quality(np.zeros(32_000, np.float32)).score == 0.0

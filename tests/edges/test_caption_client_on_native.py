@@ -6,10 +6,10 @@ import asyncio
 
 import numpy as np
 
-from conftest import NativeServer
 from livetranslate.domain.events import SessionEnded, TranscriptionResult
 from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.services.client import CaptionClient, Chunk, ClientOptions
+from support.edge_server import NativeServer
 
 
 class Proxy:

@@ -8,11 +8,12 @@ import gc
 import json
 from collections import Counter
 
+import pytest
 import websockets
-from edges_support import chunk
 
 from livetranslate.services.realtime.outbox import OutboxOptions
 from livetranslate.sessions.log.base import LogOptions
+from support.scripted_edges import chunk
 
 ROUNDS = 12
 OURS = {
@@ -43,6 +44,10 @@ LONG_S = 3000.0
 
 def alive() -> Counter[str]:
     gc.collect()
+    return counted()
+
+
+def counted() -> Counter[str]:
     kinds = (type(one) for one in gc.get_objects())
     return Counter(
         kind.__name__
@@ -170,3 +175,35 @@ async def test_nothing_is_left_of_connections_and_sessions(serve):
         assert len(asyncio.all_tasks()) == tasks
         assert before == Counter()
         assert alive() == Counter()
+
+
+async def listens_and_leaves(server, name: str) -> None:
+    del name
+    async with server.client() as client:
+        await client.until("connected")
+
+
+async def is_refused(server, name: str) -> None:
+    del name
+    async with server.connect("/ws", origin="https://elsewhere.example") as socket:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await socket.recv()
+            await socket.recv()
+
+
+@pytest.mark.parametrize("way", [listens_and_leaves, vanishes, is_refused, ends_in_order])
+async def test_connections_that_end_leave_nothing_for_the_collector(serve, way):
+    """Thousands that leave together would else hold their memory until a full collection."""
+    async with serve(log=LogOptions(max_sessions=1000)) as server:
+        await way(server, "warm")
+        await asyncio.sleep(LONG_S)
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(ROUNDS):
+                await way(server, f"round-{number}")
+            await asyncio.sleep(LONG_S)
+            assert server.edge.connections.total >= ROUNDS
+            assert counted() == Counter()
+        finally:
+            gc.enable()

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 import pytest
-from edges_support import ScriptedWorker, chunk
 
-from conftest import Platform, platform_running
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.instances import Origin, make_instance
 from livetranslate.services.server import HttpServer, bind, port_of, run_servers
 from livetranslate.services.whisper import create_whisper_app
 from support.cuttable_proxy import CuttableProxy
+from support.edge_platform import Platform, platform_running
+from support.scripted_edges import ScriptedWorker, chunk
 
 
 @asynccontextmanager

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 import websockets
-from edges_support import Client, chunk
 
 from livetranslate.domain.events import SessionError, SessionEvent, TranscriptionResult
 from livetranslate.services import open_files
 from livetranslate.services.open_files import RESERVED, allow_open_files
 from livetranslate.services.realtime.outbox import OutboxOptions
 from livetranslate.sessions.log.base import LogOptions
+from support.scripted_edges import Client, chunk
 
 SOCKET_IO = "/socket.io/?EIO=4&transport=websocket"
 PATHS = ["/ws", "/whisper"]

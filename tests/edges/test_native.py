@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 import websockets
-from edges_support import Client, chunk
 
 from livetranslate.domain.events import SessionError
 from livetranslate.services.realtime.outbox import OutboxOptions
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.manager import ManagerOptions
+from support.scripted_edges import Client, chunk
 
 
 async def test_connected_comes_first_with_the_limits(native):

@@ -10,10 +10,10 @@ import wave
 import aiohttp
 import pytest
 import socketio
-from edges_support import chunk
 
-from conftest import platform_running
 from livetranslate.sessions.log.base import LogOptions
+from support.edge_platform import platform_running
+from support.scripted_edges import chunk
 
 
 def wav(values: list[int]) -> bytes:

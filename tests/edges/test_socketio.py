@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import socketio
-from edges_support import chunk
+
+from support.scripted_edges import chunk
 
 
 class Browser:

@@ -428,6 +428,15 @@ async def test_a_system_event_can_end_a_session_over_its_worker(log: SessionLog)
     assert (await log.state("a")).ending is EndReason.DELETED
 
 
+async def test_what_the_last_event_says_is_why_it_ended(log: SessionLog):
+    await log.create("a", SessionConfig())
+    await log.append_end("a", EndReason.CLIENT_ENDED)
+    assert (await log.state("a")).ending is EndReason.CLIENT_ENDED
+    await log.append_system_events("a", [ended("a", EndReason.FAILED)])
+    state = await log.state("a")
+    assert (state.ended, state.ending) == (True, EndReason.FAILED)
+
+
 # Life and limits
 
 

@@ -27,6 +27,7 @@ from livetranslate.sessions.work import (
     DrainJob,
     JobKind,
     ModelJob,
+    RelieveJob,
     TranscribeJob,
 )
 from livetranslate.sessions.worker import Worker, WorkerOptions
@@ -342,6 +343,44 @@ async def test_a_drained_worker_gives_its_sessions_to_others_and_no_word_is_lost
     assert [state.worker_id for state in await place.stage.log.sessions()] == [None] * 3
     place.stage.models = Stage(engine).models
     place.start("w2")
+    for name in names:
+        await place.stage.end(name)
+    for listener in listeners:
+        events = await listener.all()
+        assert said(events) == SPOKEN.text
+        assert reason(events) is EndReason.CLIENT_ENDED
+
+
+async def epochs(place: Place) -> dict[str, int]:
+    return {state.session_id: state.epoch for state in await place.stage.log.sessions()}
+
+
+async def test_a_relieved_worker_gives_back_what_it_took_last_and_no_word_is_lost(
+    place: Place, engine: ToldEngine
+) -> None:
+    names = ["a", "b", "c"]
+    listeners: list[Listener] = []
+    place.start("w1")
+    for number, name in enumerate(names, 1):
+        await place.stage.open(name)
+        listeners.append(Listener(place.stage.log, name))
+        await place.report("w1", lambda report, number=number: len(report.sessions) == number)
+    for name in names:
+        await place.stage.feed(SPOKEN, name)
+    while len(engine.requests) < 6:  # noqa: ASYNC110 - the engine is in a thread
+        await asyncio.sleep(0.001)
+    for wanted in (2, 10):
+        before = await epochs(place)
+        payload = msgspec.msgpack.encode(RelieveJob(sessions=wanted))
+        await place.desk.submit(JobKind.RELIEVE, payload, worker_id="w1", timeout_s=30)
+        async with asyncio.timeout(30):
+            while (now := await epochs(place)) != {
+                "a": before["a"],
+                "b": before["b"] + 1,
+                "c": before["c"] + 1,
+            }:
+                assert now["a"] == before["a"], now
+                await asyncio.sleep(0.001)
     for name in names:
         await place.stage.end(name)
     for listener in listeners:

@@ -12,10 +12,11 @@ import uvicorn
 
 
 @asynccontextmanager
-async def serve(app: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application on a free port; yields its base URL."""
+async def serve(app: Any, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve an ASGI application on a port, a free one if not said; yields its base URL."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2, ws_ping_interval=None)
     )

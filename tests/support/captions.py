@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -129,8 +129,12 @@ async def stream(
     real_time: bool = True,
     session_id: str | None = None,
     options: ClientOptions | None = None,
+    on_received: Callable[[Received], None] | None = None,
 ) -> Captions:
-    """Feed ``audio`` (16 kHz) to a session and return all that came back until its end."""
+    """Feed ``audio`` (16 kHz) to a session and return all that came back until its end.
+
+    ``on_received`` hears of each message as it comes.
+    """
     received: list[Received] = []
     sent: list[Chunk] = []
     pcm = s16(audio)
@@ -151,5 +155,7 @@ async def stream(
         feeding = asyncio.create_task(feed())
         async for each in client:
             received.append(each)
+            if on_received is not None:
+                on_received(each)
         await feeding
         return Captions(received, client.reconnects, sent)

@@ -46,6 +46,8 @@ class Distributed:
     Attributes:
         redis: The shared Redis.
         orchestrations: Its instances of orchestration.
+        whispers: Its whisper services.
+        translations: Its translation services.
         workers: Its processes ``serve worker``.
         parts: All of its processes.
     """
@@ -55,6 +57,8 @@ class Distributed:
     ) -> None:
         self.redis = redis
         self.orchestrations: list[Part] = []
+        self.whispers: list[Part] = []
+        self.translations: list[Part] = []
         self.workers: list[Part] = []
         self.parts: list[Part] = []
         self._folder = folder
@@ -79,20 +83,25 @@ class Distributed:
         return part
 
     def whisper(self, host: Host | None = None, *, workers: int = 1) -> Part:
-        """Add a whisper service with workers of its own."""
+        """Add a whisper service with workers of its own; parts that are added after it know it."""
+        part = self._part("whisper", host, ready="/health", WORKER_POOL_SIZE=str(workers))
+        self.whispers.append(part)
         self._pool += workers
-        return self._part("whisper", host, ready="/health", WORKER_POOL_SIZE=str(workers))
+        self._environment["WHISPER_SERVICE_URL"] = ",".join(each.url for each in self.whispers)
+        return part
 
-    def translation(self, host: Host | None = None) -> Part:
+    def translation(self, host: Host | None = None, **settings: str) -> Part:
         """Add a translation service; parts that are added after it use it."""
-        part = self._part("translation", host, ready="/api/health")
-        self._environment["TRANSLATION_SERVICE_URL"] = part.url
+        part = self._part("translation", host, ready="/api/health", **settings)
+        self.translations.append(part)
+        urls = ",".join(each.url for each in self.translations)
+        self._environment["TRANSLATION_SERVICE_URL"] = urls
         return part
 
     @property
     def websockets(self) -> list[str]:
         """Addresses of the instances' ``/ws``."""
-        return [f"{part.url}/ws".replace("http", "ws", 1) for part in self.orchestrations]
+        return [websocket_of(part) for part in self.orchestrations]
 
     def start(self) -> Distributed:
         """Start everything that does not run; return once all serve and all workers are ready."""
@@ -113,8 +122,8 @@ class Distributed:
         assert not problems, "\n".join(problems)
 
     def status(self, instance: int = 0) -> Any:
-        """What an instance of orchestration says of the pool."""
-        return self.orchestrations[instance].get("/status", timeout_s=5)
+        """What an instance of orchestration, or of whisper where there is none, says."""
+        return (self.orchestrations or self.whispers)[instance].get("/status", timeout_s=5)
 
     def busiest(self) -> Holder:
         """The worker that holds the most sessions now, as the log's claims tell."""
@@ -164,7 +173,7 @@ class Distributed:
         raise AssertionError(f"not within {READY_S:g} s; at last {status}\n{self.tail()}")
 
     async def roll(self, *, pause_s: float = 0.5) -> None:
-        """Restart every part, one after the other, each once its predecessor serves again."""
+        """Restart every part in order, one after the other, each once its predecessor serves."""
         for part in self.parts:
             await asyncio.to_thread(part.restart)
             await asyncio.sleep(pause_s)
@@ -190,3 +199,8 @@ class Distributed:
         )
         self.parts.append(part)
         return part
+
+
+def websocket_of(part: Part) -> str:
+    """The address of a part's ``/ws``."""
+    return f"{part.url}/ws".replace("http", "ws", 1)

@@ -68,8 +68,12 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Generator[PostgresServer, None, None]:
-    """Run a server on a socket of its own until the block ends."""
+def postgres_server(**settings: str) -> Generator[PostgresServer, None, None]:
+    """Run a server on a socket of its own until the block ends.
+
+    Args:
+        settings: The server's own, beside or instead of those that make tests quick.
+    """
     binaries = find_binaries()
     if binaries is None:
         raise RuntimeError("no PostgreSQL binaries found; install them: apt install postgresql")
@@ -87,7 +91,7 @@ def postgres_server() -> Generator[PostgresServer, None, None]:
             cwd=place,
             user=user,
         )
-        options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        options = [f"--{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
         with log.open("w") as output:
             server = subprocess.Popen(
                 [str(binaries / "postgres"), "-D", str(data), "-k", str(place), *options],

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetranslate.domain.audio import SAMPLE_RATE
-from livetranslate.domain.session import EndReason
-from livetranslate.services.client import ClientOptions
+from livetranslate.domain.events import TranscriptionResult
+from livetranslate.domain.session import EndReason, SessionConfig
+from livetranslate.services.client import ClientOptions, Received
 from support.captions import CHUNK, Captions, stream
 from support.scoring import normalised
 from support.speech import WHISPER_FIXTURE, recordings
@@ -26,10 +27,34 @@ SETTINGS = {
 """Settings of an installation that has to survive."""
 PATIENT = ClientOptions(reconnect_most_s=1.0, give_up_s=180.0, alive_s=10.0)
 """A client that outlasts every disturbance of the tests and looks for the platform often."""
+HEARD_S = 60.0
 PAUSE = np.zeros(12_000, dtype=np.float32)
 
 Audio = NDArray[np.float32]
-Disturbance = Callable[[], Awaitable[None]]
+
+
+class Speaking:
+    """Sessions that are fed in real time, as whoever disturbs them sees them."""
+
+    def __init__(self, places: int) -> None:
+        self._results = [0] * places
+        self._result = asyncio.Event()
+
+    async def heard(self) -> None:
+        """Wait until something new has been heard of every session's speech."""
+        before = list(self._results)
+        async with asyncio.timeout(HEARD_S):
+            while any(now == then for now, then in zip(self._results, before, strict=True)):
+                self._result.clear()
+                await self._result.wait()
+
+    def note(self, place: int) -> None:
+        """Hear that a place has a result."""
+        self._results[place] += 1
+        self._result.set()
+
+
+Disturbance = Callable[[Speaking], Awaitable[None]]
 
 
 def speeches(number: int, seconds: float) -> list[Audio]:
@@ -48,28 +73,39 @@ def speeches(number: int, seconds: float) -> list[Audio]:
 
 
 class Rehearsed(msgspec.Struct, frozen=True):
-    """Speeches, and what is heard of each in peace."""
+    """Speeches, what is heard of each in peace, and how its session is opened."""
 
     audios: list[Audio]
     texts: list[str]
+    config: SessionConfig = SessionConfig()
 
     def first(self, number: int) -> Rehearsed:
         """Only some of them."""
-        return Rehearsed(self.audios[:number], self.texts[:number])
+        return Rehearsed(self.audios[:number], self.texts[:number], self.config)
 
 
-async def rehearse(url: str, audios: Sequence[Audio]) -> Rehearsed:
+async def rehearse(
+    url: str, audios: Sequence[Audio], config: SessionConfig | None = None
+) -> Rehearsed:
     """Hear all in peace, as fast as it goes."""
-    heard = await in_peace(url, audios)
-    return Rehearsed(list(audios), [captions.text for captions in heard])
+    config = config or SessionConfig()
+    heard = await in_peace(url, audios, config)
+    rehearsed = Rehearsed(list(audios), [captions.text for captions in heard], config)
+    found = [loss for at, each in enumerate(heard) for loss in losses(each, rehearsed, at)]
+    assert not found, found
+    return rehearsed
 
 
-async def in_peace(url: str, audios: Sequence[Audio]) -> list[Captions]:
+async def in_peace(
+    url: str, audios: Sequence[Audio], config: SessionConfig | None = None
+) -> list[Captions]:
     """What comes of sessions that nothing disturbs, fed as fast as it goes, a few at a time."""
     heard: list[Captions] = []
     for first in range(0, len(audios), 4):
         some = audios[first : first + 4]
-        heard += await asyncio.gather(*(stream(url, each, real_time=False) for each in some))
+        heard += await asyncio.gather(
+            *(stream(url, each, config, real_time=False) for each in some)
+        )
     return heard
 
 
@@ -78,23 +114,35 @@ async def disturbed(
 ) -> list[Captions]:
     """Speak in real time, spread over the instances, while the disturbance happens.
 
-    Whoever ends before the disturbance does begins again, so that every moment of it has its
-    sessions. Fails with all that was lost; returns the sessions' captions.
+    It begins once every session is at work. Whoever ends before it does begins again, so that every
+    moment of it has its sessions. Fails with all that was lost; returns the sessions' captions.
     """
     over = asyncio.Event()
+    speaking = Speaking(len(rehearsed.audios))
     heard: list[Captions] = []
     found: list[str] = []
 
     async def disturb() -> None:
         try:
-            await disturbance()
+            await speaking.heard()
+            await disturbance(speaking)
         finally:
             over.set()
 
     async def speak(place: int) -> None:
+        def received(each: Received) -> None:
+            if isinstance(each.message, TranscriptionResult):
+                speaking.note(place)
+
         addresses = ",".join(rotated(urls, place))
         while True:
-            captions = await stream(addresses, rehearsed.audios[place], options=PATIENT)
+            captions = await stream(
+                addresses,
+                rehearsed.audios[place],
+                rehearsed.config,
+                options=PATIENT,
+                on_received=received,
+            )
             heard.append(captions)
             found.extend(losses(captions, rehearsed, place))
             if over.is_set():
@@ -117,10 +165,10 @@ def rotated(urls: Sequence[str], by: int) -> list[str]:
 def losses(captions: Captions, rehearsed: Rehearsed, place: int) -> list[str]:
     """Everything wrong in a transcript, an acknowledgement or a total; nothing is right."""
     session_id = captions.events[0].session_id
-    return [
-        f"speech {place} ({session_id}): {problem}"
-        for problem in _losses(captions, rehearsed.audios[place], rehearsed.texts[place])
-    ]
+    problems = _losses(captions, rehearsed.audios[place], rehearsed.texts[place])
+    for language in rehearsed.config.target_languages:
+        problems += _untranslated(captions, language)
+    return [f"speech {place} ({session_id}): {problem}" for problem in problems]
 
 
 def _losses(captions: Captions, audio: Audio, text: str) -> list[str]:
@@ -148,4 +196,17 @@ def _losses(captions: Captions, audio: Audio, text: str) -> list[str]:
         found.append(f"words out of order or twice: {[(w.word, w.start) for w in captions.words]}")
     if normalised(captions.text) != normalised(text):
         found.append(f"heard  {captions.text}\n  in peace {text}")
+    return found
+
+
+def _untranslated(captions: Captions, language: str) -> list[str]:
+    """Everything wrong in the translations into a language: each segment has one, in order."""
+    translated = captions.translations(language)
+    found = [
+        f"{each.segment_id} into {language}: {each.error}" for each in translated if each.error
+    ]
+    segments = [final.segment_id for final in captions.finals if final.text]
+    told = [each.segment_id for each in translated]
+    if told != segments:
+        found.append(f"segments {segments}, translated into {language} {told}")
     return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -20,6 +22,7 @@ from livetranslate.translation.options import TranslationOptions
 from livetranslate.translation.remote import RemoteOptions, RemoteTranslator, error_from_problem
 from livetranslate.translation.service import LocalTranslator
 from support.asgi import serve
+from support.installation import free_port
 from support.scripted_engine import ScriptedEngine
 
 DEAD = "http://127.0.0.1:9"
@@ -126,3 +129,42 @@ def test_a_client_needs_a_service() -> None:
     with pytest.raises(InvalidInput) as error:
         RemoteTranslator(RemoteOptions(urls=()))
     assert error.value.field == "urls"
+
+
+async def test_a_service_that_is_restarted_is_waited_for(engine: ScriptedEngine) -> None:
+    """Calls wait for one that has answered, for as long as it may be away and no longer."""
+    request = TranslationRequest(texts=("one",), source_language="en", target_language="es")
+    port = free_port()
+    options = RemoteOptions(urls=(f"http://127.0.0.1:{port}",), patience_s=60.0)
+    translator = LocalTranslator(TranslationOptions(), create=lambda _: [engine])
+    app = create_translation_app(translator, close_translator=False)
+    remote = RemoteTranslator(options)
+    with pytest.raises(BackendUnavailable):  # it never answered
+        await remote.translate(request)
+    async with serve(app, port=port):
+        await remote.translate(request)
+    waiting = asyncio.create_task(remote.translate(request))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    async with serve(app, port=port):
+        assert (await waiting)[0].translated_text == "ONE"
+    hasty = RemoteTranslator(msgspec.structs.replace(options, patience_s=0.1))
+    async with serve(app, port=port):
+        await hasty.translate(request)
+    with pytest.raises(BackendUnavailable):
+        await hasty.translate(request)
+    await remote.close()
+    await hasty.close()
+    await translator.close()
+
+
+async def test_an_engine_that_fails_is_the_services_own_word(
+    url: str, engine: ScriptedEngine
+) -> None:
+    request = TranslationRequest(texts=("one",), source_language="en", target_language="es")
+    remote = RemoteTranslator(RemoteOptions(urls=(url,), patience_s=60.0))
+    await remote.translate(request)
+    engine.failure = ModelUnavailable("no file")
+    with pytest.raises(BackendUnavailable, match="loud: no file"):
+        await remote.translate(msgspec.structs.replace(request, texts=("two",)))
+    await remote.close()

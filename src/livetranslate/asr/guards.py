@@ -18,7 +18,8 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True):
         unsure: Mean word confidence below which text counts as unsure.
         hopeless: Mean word confidence below which text is dropped whatever the rest says.
         loop_words: Longest phrase looked at for loops, in words.
-        loop_repeats: Repetitions of a phrase from which it is a loop, if it is unsure or too fast.
+        loop_repeats: Repetitions of a phrase from which it is a loop, if it is too fast, or unsure
+            and without an end.
         fastest_word_s: Mean duration of a word below which a run of words is too fast to be speech.
         stall_s: Two words in a row that are each shorter were placed by an attention that stands
             still: the decoder has run past the audio, and nothing from there on was said.
@@ -83,7 +84,8 @@ def stall_start(words: Sequence[Word], options: GuardOptions, *, final: bool) ->
 def loop_start(words: Sequence[Word], options: GuardOptions) -> int:
     """Return how many leading words to keep: up to and including a looping phrase's first turn.
 
-    A phrase said again and again at a speaker's pace with confidence is speech, not a loop.
+    A phrase said again and again at a speaker's pace is speech if it is sure, or if anything else
+    follows: «four four four nine». A decoder that loops does not find out of it by itself.
     """
     texts = [normalise(word.word) for word in words]
     for begin in range(len(texts)):
@@ -93,7 +95,10 @@ def loop_start(words: Sequence[Word], options: GuardOptions) -> int:
                 continue
             run = words[begin : begin + turns * size]
             seconds = (run[-1].end - run[0].start) / len(run)
-            if seconds < options.fastest_word_s or _confidence(run) < options.unsure:
+            after = texts[begin + turns * size :]
+            endless = after == texts[begin : begin + size][: len(after)]
+            unsure = _confidence(run) < options.unsure
+            if seconds < options.fastest_word_s or (unsure and endless):
                 return begin + size
     return len(words)
 

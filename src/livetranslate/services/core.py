@@ -10,24 +10,28 @@ from pathlib import Path
 import psutil
 import structlog
 
-from livetranslate.domain.errors import InvalidInput, LiveTranslateError
+from livetranslate.domain.errors import InvalidInput
 from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.metrics import Metrics
 from livetranslate.monitoring.rules import Thresholds
 from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWatch
 from livetranslate.services.backbone import SharedBackbone, make_backbone
+from livetranslate.services.kept import Kept
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
+from livetranslate.sessions.balancing import Balancer
 from livetranslate.sessions.clock import SystemClock
 from livetranslate.sessions.desk.base import Desk
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
+from livetranslate.sessions.naming import SpeakerNaming
 from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import migrate
+from livetranslate.storage.speakers import SqlSpeakers
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +67,8 @@ class Core:
         edge: Hub and connections.
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
+        naming: Names for speakers of live and ended sessions.
+        kept: Reads and removal of what is kept, or None if nothing is.
         metrics: Figures for Prometheus.
         machine: How busy the machine is.
         alerts: What is wrong, and was.
@@ -76,13 +82,17 @@ class Core:
         self.desk: Desk = self.backbone.desk
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
+        store = SqlSpeakers(self.database) if self.database else None
+        self.naming = SpeakerNaming(self.log, store)
         reconciler = self._reconciler()
         self.manager = SessionManager(
             self.log,
             self.records,
-            reconciler=reconciler,
+            duties=[Balancer(self.desk, SystemClock()), *([reconciler] if reconciler else [])],
             options=ManagerOptions(sessions_stay=self.shared),
+            watcher=self.naming.recorded,
         )
+        self.kept = self._kept()
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()
         self.machine = Machine()
@@ -108,6 +118,8 @@ class Core:
         if self.database is not None:
             await migrate(self.database)
         self.manager.start()
+        if self.kept is not None:
+            self.kept.start()
         self._watching = asyncio.create_task(self.alerts.run(), name="alerts")
 
     async def close(self, grace_s: float = 10.0) -> None:
@@ -115,6 +127,8 @@ class Core:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        if self.kept is not None:
+            await self.kept.close()
         await self.edge.close()
         await self.manager.close(grace_s)
         if self.database is not None:
@@ -135,13 +149,19 @@ class Core:
 
     async def database_error(self) -> str | None:
         """Return why the database cannot be reached; None if it can, or if there is none."""
-        if self.database is not None:
-            try:
-                async with self.database.read() as connection:
-                    await connection.exec_driver_sql("SELECT 1")
-            except LiveTranslateError as error:
-                return error.message
-        return None
+        return None if self.kept is None else await self.kept.error()
+
+    def _kept(self) -> Kept | None:
+        if self.database is None or self.records is None:
+            return None
+        return Kept(
+            self.database,
+            self.records,
+            self.log,
+            self.manager,
+            audio=self.settings.livetranslate_data / "audio",
+            retention_days=self.settings.retention_days,
+        )
 
     def _reconciler(self) -> Reconciler | None:
         """Return what compares database and log, where all sessions of the one are in the other.

@@ -1,8 +1,10 @@
-"""The garbage collector of processes that serve for long."""
+"""The memory of processes that serve for long: what is collected, and what goes back."""
 
 from __future__ import annotations
 
 import gc
+
+from livetranslate.monitoring.heap import trim
 
 
 def set_aside() -> None:
@@ -14,3 +16,9 @@ def set_aside() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def give_back() -> None:
+    """Return to the system what many connections held that are gone."""
+    gc.collect()
+    trim()

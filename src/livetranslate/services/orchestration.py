@@ -11,11 +11,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import livetranslate
-from livetranslate.domain.errors import InvalidInput, NotFound
+from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
-from livetranslate.domain.session import EndReason
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
+from livetranslate.services.api.correlations import correlations_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
 from livetranslate.services.api.pool import pool_router
@@ -41,7 +41,6 @@ from livetranslate.services.realtime.websocket import NativeSocket
 from livetranslate.services.request_ids import RequestIdMiddleware
 from livetranslate.services.sockets import Sockets
 from livetranslate.services.uploads import Uploads
-from livetranslate.storage.history import SessionHistory
 from livetranslate.translation.base import Translator
 
 PASSED_ON = ("whisper", "translation")
@@ -121,24 +120,12 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         wait_s=settings.service_timeout,
     )
     app.include_router(upload_router(uploads))
-    if core.database is not None and core.records is not None:
-        app.include_router(
-            sessions_router(SessionHistory(core.database), core.records, end_live=_end_live(core))
-        )
+    if core.kept is not None:
+        kept = core.kept
+        app.include_router(sessions_router(kept.history, kept.live, kept.removal.remove))
+    app.include_router(correlations_router(core.naming))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
-
-
-def _end_live(core: Core) -> Callable[[str], Awaitable[None]]:
-    async def end(session_id: str) -> None:
-        """End a session that may be live, before its rows are removed."""
-        try:
-            await core.manager.end(session_id, EndReason.DELETED)
-            await core.manager.delete(session_id)
-        except NotFound:
-            return
-
-    return end
 
 
 def _sources(

@@ -211,6 +211,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CUT_OFF_S, self.transport.abort)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end, and let go of the parser, a generator that holds what it belongs to."""
+        super().connection_lost(exc)
+        self.conn.parser.close()
+
     def keepalive_timeout(self) -> None:
         """End a connection whose peer answers no ping.
 
@@ -225,8 +230,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Serve the connection; a peer that has not gone a while after its end is cut off."""
-        cast("dict[str, Any]", self.scope)["extensions"][EXTENSION] = self
+        doors = cast("dict[str, Any]", self.scope)["extensions"]
+        doors[EXTENSION] = self
         await super().run_asgi()
+        del doors[EXTENSION]
         self.on_writable = self.last_words = None
         if not self.disconnected:
             self.loop.call_later(CUT_OFF_S, self.cut_off)

@@ -41,6 +41,9 @@ from livetranslate.translation.preferred import LocalFirst
 from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
 from livetranslate.translation.service import LocalTranslator
 
+TRANSLATION_AWAY_S = 15.0
+"""How long a session's translations wait for services that are being restarted."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -76,10 +79,10 @@ def build_models(settings: Settings) -> ModelManager:
 def build_translator(settings: Settings) -> LocalFirst:
     """Return this process's translator: its own engines, then the translation service."""
     urls = tuple(url.partition(";")[0] for url in settings.translation_service_url)
-    return LocalFirst(
-        LocalTranslator(settings.translation_options()),
-        RemoteTranslator(RemoteOptions(urls=urls, timeout_s=settings.service_timeout)),
+    remote = RemoteOptions(
+        urls=urls, timeout_s=settings.service_timeout, patience_s=TRANSLATION_AWAY_S
     )
+    return LocalFirst(LocalTranslator(settings.translation_options()), RemoteTranslator(remote))
 
 
 @asynccontextmanager

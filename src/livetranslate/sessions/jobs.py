@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -18,7 +18,6 @@ from livetranslate.domain.errors import BackendUnavailable, InternalError, LiveT
 from livetranslate.sessions.errors import error_data
 from livetranslate.sessions.pool.patience import Patience
 from livetranslate.sessions.work import (
-    DrainJob,
     Job,
     JobKind,
     ModelJob,
@@ -83,7 +82,8 @@ class JobDesk:
         runner: Does those that need a model.
         patience: With a desk that is out of reach.
         max_jobs: Jobs at the same time.
-        on_drain: Makes the worker leave.
+        orders: What the worker itself does with the payload of the kinds that are for it; they are
+            confirmed before they are carried out.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class JobDesk:
         patience: Patience,
         *,
         max_jobs: int,
-        on_drain: Callable[[DrainJob], None],
+        orders: Mapping[JobKind, Callable[[bytes], Awaitable[None]]],
     ) -> None:
         self._worker_id = worker_id
         self._desk = desk
         self._runner = runner
         self._patience = patience
         self._room = asyncio.Semaphore(max_jobs)
-        self._on_drain = on_drain
+        self._orders = orders
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -131,8 +131,8 @@ class JobDesk:
 
     async def _do(self, job: Job) -> None:
         try:
-            if job.kind is JobKind.DRAIN:
-                await self._drain(job)
+            if (order := self._orders.get(job.kind)) is not None:
+                await self._carry_out(job, order)
             else:
                 await self._desk.finish_job(job.job_id, await self._runner.run(job))
         except LiveTranslateError as error:
@@ -143,13 +143,12 @@ class JobDesk:
         finally:
             self._room.release()
 
-    async def _drain(self, job: Job) -> None:
-        wish = msgspec.msgpack.decode(job.payload, type=DrainJob)
-        _log.info("drained by wish", worker_id=self._worker_id, replace=wish.replace)
+    async def _carry_out(self, job: Job, order: Callable[[bytes], Awaitable[None]]) -> None:
+        _log.info("ordered", worker_id=self._worker_id, order=job.kind.value)
         try:
             await self._desk.finish_job(job.job_id, _encode(None))
         finally:
-            self._on_drain(wish)
+            await order(job.payload)
 
     async def _fail(self, job: Job, error: LiveTranslateError) -> None:
         with suppress(BackendUnavailable):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 
@@ -26,7 +27,6 @@ from livetranslate.domain.session import EndReason, SessionStatistics
 from livetranslate.sessions.clock import Clock
 from livetranslate.sessions.feeding import FeedSlots
 from livetranslate.sessions.log.base import DeadLetter, SessionLog, SessionState
-from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.sessions.recorder import Recorder
 from livetranslate.sessions.upkeep import (
     QueueNews,
@@ -54,6 +54,14 @@ class KeeperOptions(UpkeepOptions, frozen=True, kw_only=True):
     lease_s: float = 3.0
 
 
+class Duty(Protocol):
+    """Something that one process does for all, besides looking after the sessions."""
+
+    async def look(self) -> object:
+        """See what is to be done, and do it; called in every round."""
+        ...
+
+
 class Keeper:
     """Goes its rounds over the sessions of a log.
 
@@ -61,7 +69,7 @@ class Keeper:
         log: The sessions' logs.
         slots: The sessions that are fed here.
         recorder: What writes to the database, if anything does.
-        reconciler: What compares log and database, if anything does.
+        duties: What else is done while this process looks after all.
         clock: Tells the time.
         options: Times.
     """
@@ -72,14 +80,14 @@ class Keeper:
         slots: FeedSlots,
         recorder: Recorder | None,
         *,
-        reconciler: Reconciler | None = None,
+        duties: Sequence[Duty] = (),
         clock: Clock,
         options: KeeperOptions,
     ) -> None:
         self._source = log
         self._slots = slots
         self._recorder = recorder
-        self._reconciler = reconciler
+        self._duties = duties
         self._clock = clock
         self._options = options
         self._name = f"keeper-{secrets.token_hex(6)}"
@@ -186,8 +194,8 @@ class Keeper:
         for event in self._queue.changed(states, self._clock.utc()):
             with suppress(NotFound, SessionClosed):
                 await self._source.append_system_events(event.session_id, [event])
-        if self._reconciler is not None:
-            await self._reconciler.look()
+        for duty in self._duties:
+            await duty.look()
 
     async def _see_to(self, state: SessionState) -> None:
         options = self._options

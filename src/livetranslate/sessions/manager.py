@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 
 import structlog
 
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.domain.errors import (
     BackendUnavailable,
     Conflict,
@@ -36,10 +38,9 @@ from livetranslate.domain.session import (
 from livetranslate.domain.speakers import SpeakerEvidence, check_evidence
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
-from livetranslate.sessions.keeper import Keeper, KeeperOptions
+from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
-from livetranslate.sessions.reconciling import Reconciler
-from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
+from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState, Watcher
 from livetranslate.sessions.records import SessionRecords
 
 _log = structlog.get_logger(__name__)
@@ -69,9 +70,11 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
-        reconciler: What compares log and database, while this process looks after all sessions.
+        duties: What is done besides while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
+        presets: Knows which audio presets there are.
+        watcher: Is told of events once they are in the database.
     """
 
     def __init__(
@@ -79,11 +82,14 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
-        reconciler: Reconciler | None = None,
+        duties: Sequence[Duty] = (),
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
+        presets: AudioPresets | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self.options = options or ManagerOptions()
+        self._presets = presets or NamedPresets()
         self.log = log
         self._records = records
         self._clock = clock or SystemClock()
@@ -94,7 +100,13 @@ class SessionManager:
         self._opening: dict[str, asyncio.Task[SessionState]] = {}
         self._accepting = True
         self._recorder = (
-            Recorder(log, records, clock=self._clock, options=self.options.recorder)
+            Recorder(
+                log,
+                records,
+                clock=self._clock,
+                options=self.options.recorder,
+                watcher=watcher,
+            )
             if records
             else None
         )
@@ -102,7 +114,7 @@ class SessionManager:
             log,
             self._slots,
             self._recorder,
-            reconciler=reconciler,
+            duties=duties,
             clock=self._clock,
             options=self.options,
         )
@@ -142,6 +154,11 @@ class SessionManager:
         """Whether new sessions are opened; False once ``close`` was called."""
         return self._accepting
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process looks after all sessions of the log at the moment."""
+        return self._keeper.leads
+
     def recorder_state(self) -> RecorderState | None:
         """Return how writing to the database goes, or None without a database."""
         return self._recorder.state() if self._recorder else None
@@ -168,6 +185,7 @@ class SessionManager:
         if not self._accepting:
             raise Overloaded("the service is stopping; connect again", retry_after_s=2.0)
         check_config(config)
+        self._presets.parameters(config.preset)
         if session_id is None:
             entropy = secrets.token_bytes(8)
             session_id = new_session_id(int(self._clock.utc().timestamp()), entropy)
@@ -244,7 +262,8 @@ class SessionManager:
     async def update(self, session_id: str, update: ConfigUpdate) -> None:
         """Change a session from here on; raises NotFound, SessionClosed, InvalidInput."""
         state = await self.log.state(session_id)
-        check_config(update.apply(state.config))
+        config = check_config(update.apply(state.config))
+        self._presets.parameters(config.preset)
         await self.log.append_update(session_id, update)
 
     async def add_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:

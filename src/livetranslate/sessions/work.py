@@ -20,6 +20,7 @@ class JobKind(str, Enum):
     LOAD_MODEL = "load_model"
     UNLOAD_MODEL = "unload_model"
     DRAIN = "drain"
+    RELIEVE = "relieve"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,18 @@ class DrainJob(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     replace: bool = False
+
+
+class RelieveJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of RELIEVE, which is for one named worker; the result is nothing.
+
+    The worker gives back the sessions that it took last, to be gone on with by others.
+
+    Attributes:
+        sessions: How many; it always keeps one.
+    """
+
+    sessions: int
 
 
 EXIT_DRAINED = 20

@@ -21,12 +21,14 @@ import structlog
 
 from livetranslate.asr.manager import ModelManager
 from livetranslate.asr.streaming import StreamingOptions
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.domain.errors import (
     BackendUnavailable,
     ClaimLost,
     LiveTranslateError,
     NotFound,
 )
+from livetranslate.monitoring.heap import trim
 from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.host.translating import TranslationFactory
 from livetranslate.sessions.jobs import JobDesk, JobRunner
@@ -37,6 +39,8 @@ from livetranslate.sessions.pool.vitals import Vitals
 from livetranslate.sessions.work import (
     EXIT_DRAINED,
     DrainJob,
+    JobKind,
+    RelieveJob,
     WorkerDesk,
     WorkerReport,
 )
@@ -63,6 +67,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_jobs: Jobs at the same time.
         report_s: Seconds between two reports.
         touch_s: Seconds between two touches of each claim.
+        trim_s: Seconds between two times that freed memory goes back to the system.
         patience_s: Seconds for which log and desk may be out of reach before the worker gives up.
         admission: When it takes sessions though it has room by number.
         device: Name of the device in use, for reports.
@@ -73,6 +78,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     report_s: float = 2.0
     touch_s: float = 1.0
+    trim_s: float = 60.0
     patience_s: float = 0.0
     admission: AdmissionOptions = AdmissionOptions()
     device: str = "cpu"
@@ -90,6 +96,7 @@ class Worker:
         translation: Makes the translation of each session.
         options: Bounds and times.
         now: UTC time.
+        presets: Says what is done to sessions' audio before it is recognised.
         voices: Tells voices apart; the light embedding by default.
     """
 
@@ -103,8 +110,10 @@ class Worker:
         options: WorkerOptions,
         *,
         now: Callable[[], datetime],
+        presets: AudioPresets | None = None,
         voices: VoiceEmbedding | None = None,
     ) -> None:
+        self._presets = presets or NamedPresets()
         self._voices = voices or LightEmbedding()
         self._worker_id = worker_id
         self._log = log
@@ -125,7 +134,7 @@ class Worker:
             JobRunner(models),
             self._patience,
             max_jobs=options.max_jobs,
-            on_drain=self._leave,
+            orders={JobKind.DRAIN: self._leave, JobKind.RELIEVE: self._hand_over},
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(options.max_sessions)
@@ -150,6 +159,7 @@ class Worker:
                 self._report_for_ever(),
                 self._touch_for_ever(),
                 self._vitals.run(),
+                self._trim_for_ever(),
             )
         ]
         loops.append(asyncio.create_task(self._until_drained()))
@@ -170,11 +180,21 @@ class Worker:
         self._exit_code = exit_code
         self._draining.set()
 
-    def _leave(self, wish: DrainJob) -> None:
-        if wish.replace:
+    async def _leave(self, payload: bytes) -> None:
+        if msgspec.msgpack.decode(payload, type=DrainJob).replace:
             self._to_replace = True
         else:
             self.drain(EXIT_DRAINED)
+
+    async def _hand_over(self, payload: bytes) -> None:
+        """Give back the sessions taken last: those held longest have the most to catch up with."""
+        wanted = msgspec.msgpack.decode(payload, type=RelieveJob).sessions
+        youngest = sorted(self._hosts.items(), key=lambda one: one[1].since, reverse=True)
+        chosen = youngest[: max(0, min(wanted, len(youngest) - 1))]
+        for _, held in chosen:
+            held.task.cancel()
+        await asyncio.gather(*(held.task for _, held in chosen), return_exceptions=True)
+        await asyncio.gather(*(self._release(host.claim) for host, _ in chosen))
 
     async def _until_drained(self) -> None:
         await self._draining.wait()
@@ -235,9 +255,12 @@ class Worker:
             self._translation,
             options=self._options.streaming,
             now=self._now,
+            presets=self._presets,
             voices=self._voices,
         )
-        self._hosts[host] = _Held()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - every session is served in a task of its own
+        self._hosts[host] = _Held(task)
         try:
             await host.run()
         except (ClaimLost, NotFound):
@@ -257,6 +280,11 @@ class Worker:
             await self._patience.ask(lambda: self._desk.report(self._report()), None)
             await self._models.unload_idle()
             await asyncio.sleep(self._options.report_s)
+
+    async def _trim_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.trim_s)
+            await asyncio.to_thread(trim)
 
     async def _touch_for_ever(self) -> None:
         while True:
@@ -336,7 +364,8 @@ class Worker:
 
 
 class _Held:
-    """Since when a session has been held, and when its claim was last kept alive."""
+    """Since when a session has been held, in which task, and when its claim was last kept alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
         self.since = self.touched_at = monotonic()

@@ -27,7 +27,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     new_s: float = 0.9
-    settled_s: float = 1.5
+    settled_s: float = 2.2
     most: int = 24
     memory_s: float = 60.0
 
@@ -109,6 +109,10 @@ class Voices:
             return None
         nearest = max(speakers, key=lambda other: self._like(voice.centroid, other.centroid))
         return nearest.number
+
+    def root(self, key: int) -> int:
+        """Return the key of the voice that this one became one with, or its own."""
+        return self._root(key).key
 
     def now(self, number: int) -> int:
         """Return the number of the speaker that this one became one with."""

@@ -66,14 +66,15 @@ class Correlator:
 
     Args:
         state: Where another correlator had got to.
+        kept: Segments, and pieces of evidence, that still meet what comes later.
     """
 
-    def __init__(self, state: CorrelatorState | None = None) -> None:
+    def __init__(self, state: CorrelatorState | None = None, *, kept: int = KEPT) -> None:
         state = state or CorrelatorState()
         self._known = {one.speaker_id: one for one in state.known}
         self._votes = Votes(state.votes)
-        self._said: deque[Said] = deque(state.said, maxlen=KEPT)
-        self._seen: deque[SpeakerEvidence] = deque(state.seen, maxlen=KEPT)
+        self._said: deque[Said] = deque(state.said, maxlen=kept)
+        self._seen: deque[SpeakerEvidence] = deque(state.seen, maxlen=kept)
         self._changed: dict[str, None] = dict.fromkeys(state.changed)
         self._timed: dict[str, Correlation] = dict(state.timed)
 
@@ -116,14 +117,15 @@ class Correlator:
         for said in self._said:
             if said.speaker_id is not None:
                 self._meet(said, evidence)
-            elif (named := self._by_time(said)) is not None and _covers(said, evidence):
-                self._timed[said.segment_id] = named
+            elif self._best_at(said) is evidence:
+                self._timed[said.segment_id] = _by_time(evidence)
 
     def hear(self, said: Said) -> Correlation | None:
         """Take a final segment; return who said it, by all that is known now."""
         self._said.append(said)
         if said.speaker_id is None:
-            return self._by_time(said)
+            best = self._best_at(said)
+            return None if best is None else _by_time(best)
         for evidence in self._seen:
             self._meet(said, evidence)
         return self._known.get(said.speaker_id)
@@ -169,13 +171,15 @@ class Correlator:
         if old is None or _told(old) != _told(new):
             self._changed[new.speaker_id] = None
 
-    def _by_time(self, said: Said) -> Correlation | None:
+    def _best_at(self, said: Said) -> SpeakerEvidence | None:
+        """Return the most trusted evidence that covers a segment; of equals the later."""
         found = [evidence for evidence in self._seen if _covers(said, evidence)]
-        if not found:
-            return None
-        best = min(found, key=lambda one: (one.source.rank, -_overlap(said, one)))
-        whom = best.external_id or best.speaker_name
-        return _direct(msgspec.structs.replace(best, speaker_id=whom))
+        return min(reversed(found), key=lambda one: one.source.rank, default=None)
+
+
+def _by_time(evidence: SpeakerEvidence) -> Correlation:
+    whom = evidence.external_id or evidence.speaker_name
+    return _direct(msgspec.structs.replace(evidence, speaker_id=whom))
 
 
 def _direct(evidence: SpeakerEvidence) -> Correlation:

@@ -10,7 +10,7 @@ for each speaker.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -190,18 +190,12 @@ class Diarizer:
 
     def turns(self) -> list[Turn]:
         """Return the speakers' turns that are remembered, in order; neighbours are joined."""
-        found: list[Turn] = []
-        for piece in self._pieces:
-            number = self._voices.number(piece.voice)
-            if number is None:
-                continue
-            label = label_of(number)
-            start, end = piece.start / SAMPLE_RATE, piece.end / SAMPLE_RATE
-            if found and found[-1].speaker_id == label:
-                found[-1] = msgspec.structs.replace(found[-1], end=end)
-            else:
-                found.append(Turn(start, end, label))
-        return found
+        numbers = ((piece, self._voices.number(piece.voice)) for piece in self._pieces)
+        return _joined((piece, label_of(one)) for piece, one in numbers if one is not None)
+
+    def changes(self) -> list[Turn]:
+        """Return the same by voice, also of voices that do not count as speakers (yet)."""
+        return _joined((piece, str(self._voices.root(piece.voice))) for piece in self._pieces)
 
     def voices(self) -> dict[str, Voice]:
         """Return the voice of each speaker."""
@@ -236,6 +230,17 @@ class Diarizer:
         if count:
             self._audio = self._audio[count:].copy()
             self._first += count
+
+
+def _joined(pieces: Iterable[tuple[Piece, str]]) -> list[Turn]:
+    found: list[Turn] = []
+    for piece, name in pieces:
+        start, end = piece.start / SAMPLE_RATE, piece.end / SAMPLE_RATE
+        if found and found[-1].speaker_id == name:
+            found[-1] = msgspec.structs.replace(found[-1], end=end)
+        else:
+            found.append(Turn(start, end, name))
+    return found
 
 
 def label_of(number: int) -> str:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from livetranslate.storage.options import DatabaseOptions
 
 WRITES = "livetranslate_writes"
 """Execution option of a connection whose transaction writes."""
+
+REST_S = 1.0
+"""Seconds after which a connection that nobody used is asked whether it lives."""
+_USED_AT = "livetranslate_used_at"
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -29,12 +35,11 @@ def make_engine(options: DatabaseOptions) -> AsyncEngine:
         "hide_parameters": True,
     }
     if url.get_backend_name() == "postgresql":
-        return create_async_engine(
+        engine = create_async_engine(
             url,
             pool_size=options.pool_size,
             max_overflow=options.pool_max - options.pool_size,
             pool_timeout=options.connect_timeout_s,
-            pool_pre_ping=True,
             pool_use_lifo=True,
             connect_args={
                 "timeout": options.connect_timeout_s,
@@ -43,10 +48,47 @@ def make_engine(options: DatabaseOptions) -> AsyncEngine:
             },
             **common,
         )
+        _check_rested(engine)
+        return engine
     engine = create_async_engine(url, **common)
     _set_up_sqlite(engine, options)
     _need_directory(engine, Path(url.database or "."))
     return engine
+
+
+def _check_rested(engine: AsyncEngine) -> None:
+    """Ask pooled connections whether they live before they are used again, if they rested.
+
+    Asking takes three exchanges with the server, so one that was in use just now is only asked
+    whether its end is known already.
+    """
+
+    def on_checkin(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_USED_AT] = time.monotonic()
+
+    def on_checkout(
+        connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection
+    ) -> None:
+        used_at = entry.info.get(_USED_AT)
+        if used_at is None:
+            return
+        if entry.driver_connection.is_closed():  # pyright: ignore[reportOptionalMemberAccess, reportUnknownMemberType] - asyncpg's own
+            raise DisconnectionError("the server closed this connection")
+        if time.monotonic() - used_at > REST_S and not _lives(engine, connection):
+            raise DisconnectionError("the server does not answer on this connection")
+
+    event.listen(engine.sync_engine, "checkin", on_checkin)
+    event.listen(engine.sync_engine, "checkout", on_checkout)
+
+
+def _lives(engine: AsyncEngine, connection: DBAPIConnection) -> bool:
+    dialect = engine.sync_engine.dialect
+    try:
+        return dialect.do_ping(connection)
+    except Exception as error:
+        if dialect.is_disconnect(error, connection, None):  # pyright: ignore[reportArgumentType]
+            return False
+        raise
 
 
 def _need_directory(engine: AsyncEngine, file: Path) -> None:
@@ -69,7 +111,8 @@ def sqlite_file(options: DatabaseOptions) -> Path | None:
 
 def to_json(value: object) -> str:
     """Return JSON text that PostgreSQL takes too: without NUL characters."""
-    return _NUL.sub(r"\1", msgspec.json.encode(value).decode())
+    text = msgspec.json.encode(value).decode()
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
 def _set_up_sqlite(engine: AsyncEngine, options: DatabaseOptions) -> None:

@@ -21,6 +21,7 @@ from livetranslate.storage.found import (
 )
 from livetranslate.storage.loading import load_segments, summary_fields
 from livetranslate.storage.queries import (
+    ended_before,
     list_sessions,
     one_session,
     open_sessions,
@@ -83,6 +84,12 @@ class SessionHistory:
         async with self._database.read() as connection:
             rows = (await connection.execute(open_sessions().limit(MAX_OPEN))).all()
         return {session_id: created_at for session_id, created_at in rows}
+
+    async def ended_before(self, moment: datetime, limit: int) -> list[str]:
+        """Return sessions that ended before a moment (UTC), the oldest first."""
+        async with self._database.read() as connection:
+            found = await connection.execute(ended_before(moment).limit(limit))
+            return list(found.scalars())
 
     async def session(self, session_id: str) -> SessionDetail:
         """Return one session; raises NotFound."""

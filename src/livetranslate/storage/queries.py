@@ -61,6 +61,13 @@ def open_sessions() -> Query:
     return query.where(SessionRow.status.in_(states)).order_by(SessionRow.created_at)
 
 
+def ended_before(moment: datetime) -> Query:
+    """Return the query of sessions that ended before a moment, the oldest first."""
+    ended = [SessionStatus.COMPLETED.value, SessionStatus.FAILED.value]
+    query = _select(SessionRow.session_id).where(SessionRow.ended_at < moment)
+    return query.where(SessionRow.status.in_(ended)).order_by(SessionRow.ended_at)
+
+
 def list_sessions(
     wanted: SessionFilter, after: tuple[datetime, str] | None, *, sqlite: bool
 ) -> Query:

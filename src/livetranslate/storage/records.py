@@ -17,7 +17,7 @@ from livetranslate.storage.database import Database
 from livetranslate.storage.rows import Row, clean_or_none, session_row
 from livetranslate.storage.tables import SessionRow
 from livetranslate.storage.together import Together
-from livetranslate.storage.writer import SegmentWriter, write_lives
+from livetranslate.storage.writer import EventWriter
 
 MOST_SESSIONS = 64
 """New sessions, or changes of status, in one transaction."""
@@ -101,7 +101,7 @@ class SqlSessionRecords:
         Raises:
             NotFound: There is no such session (any more).
         """
-        wanted = [event for event in events if SegmentWriter.takes(event)]
+        wanted = [event for event in events if EventWriter.takes(event)]
         if not wanted:
             return
         try:
@@ -144,11 +144,11 @@ class SqlSessionRecords:
         self, records: Sequence[tuple[str, Sequence[SessionEvent]]]
     ) -> list[None | Exception]:
         async with self._database.write() as connection:
-            for session_id, events in await write_lives(self._database, connection, records):
-                writer = SegmentWriter(self._database, connection, session_id)
+            writer = EventWriter(self._database, connection)
+            for _, events in records:
                 for event in events:
                     await writer.write(event)
-                await writer.flush()
+            await writer.flush()
         return [None] * len(records)
 
 

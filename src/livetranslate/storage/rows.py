@@ -26,10 +26,23 @@ LifeEvent = SessionStarted | SessionUpdated | SessionError | SessionEnded
 SOURCE = "whisper"
 """Where segments come from that our recognisers wrote."""
 
+TRANSCRIPT_COLUMNS = (
+    *("session_id", "segment_id", "transcript_text", "language", "confidence_score", "source"),
+    *("speaker_id", "speaker_name", "speaker_event_id", "start_time", "end_time", "word_count"),
+    *("words", "committed_at"),
+)
+TRANSLATION_COLUMNS = (
+    *("session_id", "segment_id", "transcript_id", "translated_text", "source_language"),
+    *("target_language", "confidence", "engine", "latency_ms", "translated_at"),
+)
+LIFE_COLUMNS = (
+    *("session_id", "event_id", "event_type", "severity", "source", "data", "occurred_at"),
+)
+
 
 def clean(text: str) -> str:
     """Return text without NUL characters, which PostgreSQL refuses."""
-    return text.replace("\x00", "")
+    return text.replace("\x00", "") if "\x00" in text else text
 
 
 def clean_or_none(text: str | None) -> str | None:
@@ -70,7 +83,7 @@ def transcript_row(event: TranscriptionResult) -> Row:
         "session_id": event.session_id,
         "segment_id": event.segment_id,
         "transcript_text": clean(event.text),
-        "language": event.language,
+        "language": clean_or_none(event.language),
         "confidence_score": finite(event.confidence),
         "source": SOURCE,
         "speaker_id": clean_or_none(event.speaker_id),

@@ -1,9 +1,10 @@
-"""The writing of a session's events within one transaction."""
+"""The writing of sessions' events within one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,19 +20,36 @@ from livetranslate.domain.events import (
     TranslationResult,
 )
 from livetranslate.storage.database import Database
-from livetranslate.storage.rows import Row, clean, life_row, transcript_row, translation_row
+from livetranslate.storage.inserting import RowInsert
+from livetranslate.storage.rows import (
+    LIFE_COLUMNS,
+    TRANSCRIPT_COLUMNS,
+    TRANSLATION_COLUMNS,
+    Row,
+    clean,
+    life_row,
+    transcript_row,
+    translation_row,
+)
 from livetranslate.storage.statistics import write_statistics
 from livetranslate.storage.tables import SessionEventRow, TranscriptRow, TranslationRow
+from livetranslate.storage.voices import correlation_of, count_speech, write_correlation
 
-SEGMENTS_AT_ONCE = 500
-"""Segments named in one statement at most; SQLite bounds the number of parameters."""
+Name = TypeVar("Name")
 
-_LIFE = (SessionStarted, SessionUpdated, SessionError)
-"""Events that become one row each and touch no other."""
+NAMES_AT_ONCE = 500
+"""Sessions and segments named in one statement at most; SQLite bounds the parameters."""
+
+SegmentKey = tuple[str, str]
+"""Session and segment."""
+
+_INSERT_SEGMENTS = RowInsert(TranscriptRow, TRANSCRIPT_COLUMNS)
+_INSERT_TRANSLATIONS = RowInsert(TranslationRow, TRANSLATION_COLUMNS)
+_INSERT_EVENTS = RowInsert(SessionEventRow, LIFE_COLUMNS)
 
 
-class SegmentWriter:
-    """Writes events in their order, gathering rows so that each table is written at once.
+class EventWriter:
+    """Writes events of any sessions, each session's in its order; rows gather per table.
 
     A row that is there already stays as it is: what is final does not change. A translation whose
     segment is not written yet is kept, and joined to it when the segment comes.
@@ -39,14 +57,12 @@ class SegmentWriter:
     Args:
         database: Knows the dialect.
         connection: In a writing transaction.
-        session_id: The session of all events.
     """
 
-    def __init__(self, database: Database, connection: AsyncConnection, session_id: str) -> None:
+    def __init__(self, database: Database, connection: AsyncConnection) -> None:
         self._database = database
         self._connection = connection
-        self._session_id = session_id
-        self._transcripts: list[Row] = []
+        self._segments: list[Row] = []
         self._translations: list[TranslationResult] = []
         self._life: list[Row] = []
 
@@ -63,7 +79,7 @@ class SegmentWriter:
         """Take an event; what is gathered goes in with the next flush."""
         match event:
             case TranscriptionResult(is_final=True):
-                self._transcripts.append(transcript_row(event))
+                self._segments.append(transcript_row(event))
             case TranslationResult(is_final=True, error=None):
                 self._translations.append(event)
             case TranslationResult(is_final=True):
@@ -74,45 +90,50 @@ class SegmentWriter:
             case SessionEnded():
                 self._life.append(life_row(event))
                 await self.flush()
+                await count_speech(self._connection, event.session_id)
                 await write_statistics(self._database, self._connection, event)
-            case SessionStarted() | SessionUpdated() | SessionError():  # as in _LIFE
+            case SessionStarted() | SessionUpdated() | SessionError():
                 self._life.append(life_row(event))
             case _:
                 pass
 
     async def flush(self) -> None:
         """Insert what is gathered: segments before their translations."""
-        if self._transcripts:
-            insert = self._database.insert_once(TranscriptRow)
-            await self._connection.execute(insert, self._transcripts)
-            await self._join_waiting([row["segment_id"] for row in self._transcripts])
+        if self._segments:
+            await _INSERT_SEGMENTS.run(self._connection, self._segments)
+            await self._join_waiting({row["session_id"] for row in self._segments})
         if self._translations:
-            known = await self._known([event.segment_id for event in self._translations])
+            known = await self._known(self._translations)
             rows = [
-                translation_row(event, *known.get(event.segment_id, (None, None)))
+                translation_row(event, *known.get(_segment_of(event), (None, None)))
                 for event in self._translations
             ]
-            insert = self._database.insert_once(TranslationRow)
-            await self._connection.execute(insert, rows)
+            await _INSERT_TRANSLATIONS.run(self._connection, rows)
         if self._life:
-            await self._connection.execute(self._database.insert_once(SessionEventRow), self._life)
-        self._transcripts, self._translations, self._life = [], [], []
+            await _INSERT_EVENTS.run(self._connection, self._life)
+        self._segments, self._translations, self._life = [], [], []
 
-    async def _known(self, segment_ids: list[str]) -> dict[str, tuple[int, datetime]]:
+    async def _known(
+        self, events: list[TranslationResult]
+    ) -> dict[SegmentKey, tuple[int, datetime]]:
         """Return key and time of the segments that are written."""
-        known: dict[str, tuple[int, datetime]] = {}
-        for some in _portions(segment_ids):
+        known: dict[SegmentKey, tuple[int, datetime]] = {}
+        for some in portions(_segment_of(event) for event in events):
             query = select(
-                TranscriptRow.segment_id, TranscriptRow.transcript_id, TranscriptRow.committed_at
+                TranscriptRow.session_id,
+                TranscriptRow.segment_id,
+                TranscriptRow.transcript_id,
+                TranscriptRow.committed_at,
             ).where(
-                TranscriptRow.session_id == self._session_id, TranscriptRow.segment_id.in_(some)
+                TranscriptRow.session_id.in_({session_id for session_id, _ in some}),
+                TranscriptRow.segment_id.in_({segment_id for _, segment_id in some}),
             )
-            for segment_id, transcript_id, committed_at in await self._connection.execute(query):
-                known[segment_id] = (transcript_id, committed_at)
+            for session_id, segment_id, key, at in await self._connection.execute(query):
+                known[session_id, segment_id] = (key, at)
         return known
 
-    async def _join_waiting(self, segment_ids: list[str]) -> None:
-        """Join translations that came before their segments."""
+    async def _join_waiting(self, session_ids: Iterable[str]) -> None:
+        """Join translations that came before their segments; hardly ever are there any."""
         segment = (
             select(TranscriptRow.transcript_id)
             .where(
@@ -121,27 +142,36 @@ class SegmentWriter:
             )
             .scalar_subquery()
         )
-        for some in _portions(segment_ids):
+        for some in portions(sorted(session_ids)):
             waiting = update(TranslationRow).where(
-                TranslationRow.session_id == self._session_id,
-                TranslationRow.segment_id.in_(some),
-                TranslationRow.transcript_id.is_(None),
+                TranslationRow.session_id.in_(some), TranslationRow.transcript_id.is_(None)
             )
             await self._connection.execute(waiting.values(transcript_id=segment))
 
     async def _relabel(self, event: SpeakerUpdate) -> None:
-        """Give past segments their new speaker, unless a later event gave them one already."""
+        """Give past segments their new speaker, unless a later event gave them one already.
+
+        With it goes what the name rests on.
+        """
+        await write_correlation(
+            self._database,
+            self._connection,
+            event.session_id,
+            correlation_of(event),
+            at=event.timestamp,
+            event_id=event.event_id,
+        )
         values: dict[str, object] = {
             "speaker_id": clean(event.speaker_id),
             "speaker_event_id": event.event_id,
         }
         if event.speaker_name is not None:
             values["speaker_name"] = clean(event.speaker_name)
-        for some in _portions(list(event.segment_ids)):
+        for some in portions(event.segment_ids):
             await self._connection.execute(
                 update(TranscriptRow)
                 .where(
-                    TranscriptRow.session_id == self._session_id,
+                    TranscriptRow.session_id == event.session_id,
                     TranscriptRow.segment_id.in_(some),
                     TranscriptRow.speaker_event_id <= event.event_id,
                 )
@@ -149,25 +179,12 @@ class SegmentWriter:
             )
 
 
-async def write_lives(
-    database: Database,
-    connection: AsyncConnection,
-    records: Sequence[tuple[str, Sequence[SessionEvent]]],
-) -> list[tuple[str, Sequence[SessionEvent]]]:
-    """Write at once what tells only of sessions' lives; return the records with more in them."""
-    rows: list[Row] = []
-    left: list[tuple[str, Sequence[SessionEvent]]] = []
-    for session_id, events in records:
-        lives = [event for event in events if isinstance(event, _LIFE)]
-        if len(lives) == len(events):
-            rows += [life_row(event) for event in lives]
-        else:
-            left.append((session_id, events))
-    if rows:
-        await connection.execute(database.insert_once(SessionEventRow), rows)
-    return left
+def _segment_of(event: TranslationResult) -> SegmentKey:
+    return event.session_id, event.segment_id
 
 
-def _portions(names: list[str]) -> list[list[str]]:
+def portions(names: Iterable[Name]) -> Iterator[list[Name]]:
+    """Yield names in parts that one statement may hold, each name once."""
     unique = list(dict.fromkeys(names))
-    return [unique[at : at + SEGMENTS_AT_ONCE] for at in range(0, len(unique), SEGMENTS_AT_ONCE)]
+    for at in range(0, len(unique), NAMES_AT_ONCE):
+        yield unique[at : at + NAMES_AT_ONCE]

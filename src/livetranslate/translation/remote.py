@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,21 +28,34 @@ class RemoteOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         urls: Base URLs, such as ``http://localhost:5003``; the next one takes over when one fails.
         timeout_s: Seconds for an answer of one of them.
+        patience_s: Seconds for which a service that has answered may be away, as it is while it is
+            restarted: calls wait for it so long, and fail only then.
     """
 
     urls: tuple[str, ...]
     timeout_s: float = 30.0
+    patience_s: float = 0.0
+
+
+AGAIN_S = 0.25
+"""Pause before services that are away are asked again."""
 
 
 class _Answer(msgspec.Struct):
     translations: list[Translation]
 
 
+class _Away(Exception):
+    """A service gave no answer at all."""
+
+
 class RemoteTranslator:
     """Translates over HTTP; its errors are those that the service raised.
 
     It stays with the service that answered last and goes to the next one when that fails.
-    Translating twice does no harm, so a call whose fate is unknown is repeated elsewhere.
+    Translating twice does no harm, so a call whose fate is unknown is repeated elsewhere, and
+    here again while all are away for no longer than they may. One that never answered, or was away
+    for longer, is waited for by no call.
     """
 
     def __init__(self, options: RemoteOptions) -> None:
@@ -48,6 +63,8 @@ class RemoteTranslator:
             raise InvalidInput("no translation service is configured", field="urls")
         self._urls = [url.rstrip("/") for url in options.urls]
         self._timeout = aiohttp.ClientTimeout(total=options.timeout_s)
+        self._patience_s = options.patience_s
+        self._away_since: float | None = -math.inf
         self._current = 0
         self._session: aiohttp.ClientSession | None = None
 
@@ -56,23 +73,45 @@ class RemoteTranslator:
         if not request.texts:
             return []
         body = msgspec.to_builtins(request)
+        while True:
+            try:
+                return await self._ask_all(body, len(request.texts))
+            except _Away as error:
+                if not self._may_wait():
+                    raise BackendUnavailable(str(error)) from None
+            await asyncio.sleep(AGAIN_S)
+
+    def _may_wait(self) -> bool:
+        """Return whether services that are all away have not been so for too long."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        return now - self._away_since < self._patience_s
+
+    async def _ask_all(self, body: dict[str, Any], texts: int) -> list[Translation]:
+        """Ask one service after the other; raise ``_Away`` if none says anything."""
         failures: list[str] = []
+        refused = False
         first = self._current
         for step in range(len(self._urls)):
             index = (first + step) % len(self._urls)
             try:
                 answer = await self._post(self._urls[index], body)
+            except _Away as error:
+                failures.append(str(error))
+                continue
             except BackendUnavailable as error:
                 failures.append(error.message)
+                refused = True
                 continue
             self._current = index
-            if len(answer) != len(request.texts):
+            if len(answer) != texts:
                 raise BackendUnavailable(
-                    f"{self._urls[index]} answered {len(answer)} translations to "
-                    f"{len(request.texts)} texts"
+                    f"{self._urls[index]} answered {len(answer)} translations to {texts} texts"
                 )
             return answer
-        raise BackendUnavailable("no translation service answers: " + "; ".join(failures))
+        told = "no translation service answers: " + "; ".join(failures)
+        raise BackendUnavailable(told) if refused else _Away(told)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -89,7 +128,8 @@ class RemoteTranslator:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
             reason = str(error) or type(error).__name__
-            raise BackendUnavailable(f"{url}: {reason}") from error
+            raise _Away(f"{url}: {reason}") from error
+        self._away_since = None
         if status != 200:
             raise error_from_problem(data, status, url)
         try:

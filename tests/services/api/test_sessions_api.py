@@ -10,6 +10,7 @@ from livetranslate.services.api.sessions import sessions_router
 from livetranslate.services.problems import install
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
+from livetranslate.storage.live import LiveHistory
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import migrate
@@ -20,17 +21,22 @@ A, B = "session-1-aaaaaa", "session-2-bbbbbb"
 
 class Api:
     def __init__(self, database: Database) -> None:
-        self.ended: list[str] = []
+        self.removed: list[str] = []
         self.records = SqlSessionRecords(database)
         app = FastAPI()
         install(app)
         history = SessionHistory(database)
-        app.include_router(sessions_router(history, self.records, end_live=self._end))
+        live = LiveHistory(history, self._version)
+        app.include_router(sessions_router(history, live, self._remove))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://test")
 
-    async def _end(self, session_id: str) -> None:
-        self.ended.append(session_id)
+    async def _version(self, session_id: str) -> None:
+        return None
+
+    async def _remove(self, session_id: str) -> None:
+        self.removed.append(session_id)
+        await self.records.delete(session_id)
 
     async def get(self, path: str, status: int = 200, /, **parameters: str) -> httpx.Response:
         response = await self.http.get(path, params=parameters)
@@ -131,10 +137,10 @@ async def test_what_is_wrong_is_named(api: Api, path: str, status: int, field: s
     assert response.json()["field"] == field
 
 
-async def test_removal_ends_what_is_live_and_leaves_the_other(api: Api) -> None:
+async def test_removal_leaves_the_other(api: Api) -> None:
     response = await api.http.delete(f"/api/sessions/{A}")
     assert (response.status_code, response.content) == (204, b"")
-    assert api.ended == [A]
+    assert api.removed == [A]
     await api.get(f"/api/sessions/{A}", 404)
     assert (await api.http.delete(f"/api/sessions/{A}")).status_code == 404
     assert (await api.get("/api/search", q="hello")).json()["hits"][0]["session_id"] == B

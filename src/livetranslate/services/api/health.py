@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 import livetranslate
 from livetranslate.domain.errors import LiveTranslateError
+from livetranslate.services.api.database_figures import database_health
 from livetranslate.services.api.status import models_status, pool_status
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.gateway import Gateway
@@ -30,6 +31,7 @@ async def health(core: Core, service: str) -> dict[str, Any]:
         "problems": problems,
         "connections": len(core.edge.connections),
         "redis": core.backbone.state(),
+        "database": None if core.kept is None else database_health(core.kept),
         "recorder": None if recorder is None else msgspec.to_builtins(recorder),
     }
 

@@ -10,10 +10,10 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from livetranslate.domain.session import SessionStatus, check_session_id
-from livetranslate.sessions.records import SessionRecords
 from livetranslate.storage.export import ExportFormat, export
 from livetranslate.storage.found import SessionFilter
 from livetranslate.storage.history import MAX_PAGE, SessionHistory
+from livetranslate.storage.live import LiveHistory
 
 SessionId = Annotated[str, Path(description="Id of the session.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Entries of one page at most.")]
@@ -27,28 +27,23 @@ Until = Annotated[
 
 
 def sessions_router(
-    history: SessionHistory,
-    records: SessionRecords,
-    *,
-    end_live: Callable[[str], Awaitable[None]] | None = None,
+    history: SessionHistory, live: LiveHistory, remove: Callable[[str], Awaitable[None]]
 ) -> APIRouter:
     """Return the routes under ``/api/sessions`` and ``/api/search``.
 
     Args:
-        history: Reads.
-        records: Removal.
-        end_live: Ends a session that may still be live and frees its log, before its rows go.
+        history: Reads of many sessions.
+        live: Reads of one, which may be live.
+        remove: Removes all of a session, which may be live too.
     """
     router = APIRouter(prefix="/api", tags=["sessions"])
     _add_lists(router, history)
-    _add_one(router, history)
+    _add_one(router, live)
 
     @router.delete("/sessions/{session_id}", status_code=204, summary="Remove all of a session")
     async def delete_session(session_id: SessionId) -> Response:
         await history.session(check_session_id(session_id))
-        if end_live is not None:
-            await end_live(session_id)
-        await records.delete(session_id)
+        await remove(session_id)
         return Response(status_code=204)
 
     _ = delete_session
@@ -99,7 +94,7 @@ def _add_lists(router: APIRouter, history: SessionHistory) -> None:
     _ = (list_sessions, search)
 
 
-def _add_one(router: APIRouter, history: SessionHistory) -> None:
+def _add_one(router: APIRouter, history: LiveHistory) -> None:
     @router.get("/sessions/{session_id}", summary="One session with its totals")
     async def get_session(session_id: SessionId) -> Response:
         return _json(await history.session(check_session_id(session_id)))

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Response
 from livetranslate.asr.engine import LoadedModel
 from livetranslate.monitoring.alerts import Severity
 from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge, key_gauges
+from livetranslate.services.api.database_figures import database_gauges
 from livetranslate.services.core import Core
 from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.sessions.log.base import SessionState
@@ -112,6 +113,7 @@ async def gauges(core: Core) -> list[Gauge]:
         *key_gauges(**_key_figures(core, reports, states)),
         *found,
         *worker_gauges(reports),
+        *database_gauges(core),
         _alert_gauge(core),
     ]
 

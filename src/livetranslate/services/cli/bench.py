@@ -55,6 +55,9 @@ def bench(
     seconds: Annotated[
         float, typer.Option(min=0.0, help="Audio of one repeat; 0 for the benchmark's own choice.")
     ] = 0.0,
+    operations: Annotated[
+        int, typer.Option(min=100, help="Rows written in one repeat, for database.")
+    ] = 10_000,
     threads: Annotated[int, typer.Option(min=0, help="Threads of an engine loaded here.")] = 2,
     json: JsonOption = False,
 ) -> None:
@@ -73,6 +76,7 @@ def bench(
         "url": url,
         "sessions": sessions,
         "seconds": seconds,
+        "operations": operations,
         "threads": threads,
     }
     given = {key: value for key, value in said.items() if value is not None}

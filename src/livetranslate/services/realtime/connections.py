@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -14,9 +14,16 @@ from typing import Protocol as Interface
 
 from livetranslate.domain.errors import Overloaded
 from livetranslate.domain.session import BASE36
+from livetranslate.services.garbage import give_back
 
 IDLE_LOOKS = 20
 """Looks for idle connections in the time after which one is idle: it is closed that much late."""
+
+
+CROWD = 1000
+"""Connections whose going is worth a look at the memory they held."""
+SETTLE_S = 5.0
+"""Seconds between the going of a crowd and that look, so that all of it is gone."""
 
 
 class Protocol(str, Enum):
@@ -56,7 +63,6 @@ class Connection:
         bytes_in: Bytes received.
         bytes_out: Bytes sent.
         active_at: Loop time of the last message in either direction.
-        owner: Ends it from outside.
     """
 
     __slots__ = (
@@ -71,12 +77,11 @@ class Connection:
         "listens",
         "messages_in",
         "messages_out",
-        "owner",
         "protocol",
         "user_agent",
     )
 
-    def __init__(self, protocol: Protocol, *, address: str, user_agent: str, owner: Owner) -> None:
+    def __init__(self, protocol: Protocol, *, address: str, user_agent: str) -> None:
         self._loop = asyncio.get_running_loop()
         self.connection_id = new_connection_id()
         self.protocol = protocol
@@ -90,7 +95,6 @@ class Connection:
         self.bytes_in = 0
         self.bytes_out = 0
         self.active_at = self._loop.time()
-        self.owner = owner
 
     def received(self, size: int) -> None:
         """Count a message of so many bytes from the peer."""
@@ -134,6 +138,7 @@ class Connections:
         idle_timeout_s: Seconds after which a connection over which nothing goes is ended; one timer
             looks after all of them.
         shutdown_spread_s: Peers told to come again do so spread over so many seconds.
+        on_crowd_gone: Called a while after more than half of at least ``CROWD`` have gone.
 
     Attributes:
         peak: Most connections at one time.
@@ -142,13 +147,21 @@ class Connections:
     """
 
     def __init__(
-        self, max_connections: int, *, idle_timeout_s: float, shutdown_spread_s: float
+        self,
+        max_connections: int,
+        *,
+        idle_timeout_s: float,
+        shutdown_spread_s: float,
+        on_crowd_gone: Callable[[], None] = give_back,
     ) -> None:
         self._max = max_connections
         self._idle_s = idle_timeout_s
         self._spread_s = shutdown_spread_s
-        self._live: dict[str, Connection] = {}
+        self._live: dict[str, tuple[Connection, Owner]] = {}
         self._look: asyncio.TimerHandle | None = None
+        self._on_crowd_gone = on_crowd_gone
+        self._crowd = 0
+        self._settling: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         self.peak = 0
@@ -159,23 +172,26 @@ class Connections:
         """Return the number of live connections."""
         return len(self._live)
 
-    def add(self, connection: Connection) -> None:
-        """Take a connection in; raises Overloaded when there are too many."""
+    def add(self, connection: Connection, owner: Owner) -> None:
+        """Take a connection in, and who can end it; raises Overloaded when there are too many."""
         if len(self._live) >= self._max:
             raise Overloaded(
                 f"all {self._max} connections are taken (WEBSOCKET_MAX_CONNECTIONS)",
                 retry_after_s=self.retry_after_s(),
             )
-        self._live[connection.connection_id] = connection
+        self._live[connection.connection_id] = (connection, owner)
         self._empty.clear()
         self.total += 1
         self.peak = max(self.peak, len(self._live))
+        self._crowd = max(self._crowd, len(self._live))
         if self._look is None:
             self._look_later()
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection."""
         self._live.pop(connection.connection_id, None)
+        if self._crowd >= CROWD and len(self._live) < self._crowd / 2 and self._settling is None:
+            self._settling = asyncio.get_running_loop().call_later(SETTLE_S, self._crowd_gone)
         if not self._live:
             self._empty.set()
             if self._look is not None:
@@ -189,8 +205,8 @@ class Connections:
     def close(self) -> None:
         """Tell every connection to come again later."""
         self.closing = True
-        for connection in list(self._live.values()):
-            connection.owner.shut_down(self.retry_after_s())
+        for _, owner in list(self._live.values()):
+            owner.shut_down(self.retry_after_s())
 
     async def drained(self, timeout_s: float) -> None:
         """Wait until all connections are gone, at most so long."""
@@ -208,8 +224,13 @@ class Connections:
             "max": self._max,
             "offset": offset,
             "limit": limit,
-            "connections": [connection.describe() for connection in page],
+            "connections": [connection.describe() for connection, _ in page],
         }
+
+    def _crowd_gone(self) -> None:
+        self._settling = None
+        self._crowd = len(self._live)
+        self._on_crowd_gone()
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -217,8 +238,8 @@ class Connections:
 
     def _end_idle(self) -> None:
         since = asyncio.get_running_loop().time() - self._idle_s
-        for connection in [one for one in self._live.values() if one.active_at <= since]:
-            connection.owner.idle(self._idle_s)
+        for owner in [who for one, who in self._live.values() if one.active_at <= since]:
+            owner.idle(self._idle_s)
         self._look_later()
 
 

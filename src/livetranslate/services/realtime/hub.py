@@ -168,8 +168,9 @@ class Hub:
     def _stop(self, feed: _Feed) -> None:
         if self._feeds.get(feed.session_id) is feed:
             del self._feeds[feed.session_id]
-        if feed.task is not None and feed.task is not asyncio.current_task():
-            feed.task.cancel()
+        task, feed.task = feed.task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     async def _catch_up(self, listener: Listener) -> None:
         """Replay the log to a listener until it meets the feed, then join it there."""

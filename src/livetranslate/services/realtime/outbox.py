@@ -166,9 +166,9 @@ class Outbox:
                 self._room = None
 
     def close(self) -> None:
-        """Forget what waits, and take nothing more."""
+        """Forget what waits and whom it was for, and take nothing more."""
         self.overflowed = True
-        self.send_now = None
+        self.send_now = self._on_overflow = None
         self._frames = None
         self._count(-self._bytes)
         self._replaceable.clear()

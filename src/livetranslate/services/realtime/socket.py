@@ -106,7 +106,6 @@ class Wire:
             protocol,
             address=(scope.get("client") or ("", 0))[0],
             user_agent=headers.get("user-agent", ""),
-            owner=self,
         )
 
     async def accept(self) -> None:
@@ -259,7 +258,7 @@ async def admit(
         if edge.connections.closing:
             later = edge.connections.retry_after_s()
             raise Overloaded("this server is shutting down", retry_after_s=later)
-        edge.connections.add(wire.connection)
+        edge.connections.add(wire.connection, wire)
     except LiveTranslateError as error:
         refusal = Goodbye(_refusal(edge, error), error_message(error, fatal=True))
         wire.end(refusal)

@@ -82,7 +82,6 @@ class SocketIoClient:
             protocol,
             address=(scope.get("client") or ("", 0))[0],
             user_agent=Headers(scope=scope).get("user-agent", ""),
-            owner=self,
         )
         self.loose = LooseClient(
             SessionClient(edge, self.connection, self.outbox),
@@ -197,7 +196,7 @@ class SocketIoEdge:
             check_key(self._edge.options, key)
             if self._edge.connections.closing:
                 raise Overloaded("this server is shutting down")
-            self._edge.connections.add(client.connection)
+            self._edge.connections.add(client.connection, client)
         except LiveTranslateError as error:
             raise Refused(error.message, {"code": error.code}) from error
         self._clients[sid] = client

@@ -21,12 +21,20 @@ from livetranslate.asr.decoders import StepDecoder, make_decoder
 from livetranslate.asr.manager import ModelLease, ModelManager
 from livetranslate.asr.streaming import StreamingOptions, StreamingRecogniser
 from livetranslate.asr.voice import as_float
+from livetranslate.audio.enhancement.enhancer import Pcm
+from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.audio.levels import rms_dbfs
 from livetranslate.domain.audio import AudioChunk, seconds
-from livetranslate.domain.errors import InternalError, LiveTranslateError, UnsupportedLanguage
+from livetranslate.domain.errors import (
+    InternalError,
+    InvalidInput,
+    LiveTranslateError,
+    UnsupportedLanguage,
+)
 from livetranslate.domain.events import SessionEvent, TranslationResult
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
 from livetranslate.domain.speech import Segment
+from livetranslate.sessions.host.enhancing import SessionEnhancement
 from livetranslate.sessions.host.labels import labels_told
 from livetranslate.sessions.host.pace import Pace
 from livetranslate.sessions.host.progress import HostState, Ledger, read_state
@@ -73,6 +81,7 @@ class SessionHost:
         translation: Makes the translation of the session's segments.
         options: How audio is cut into steps.
         now: UTC time.
+        presets: Says what is done to the audio before it is recognised.
         voices: Tells voices apart, in sessions that ask for it.
     """
 
@@ -85,6 +94,7 @@ class SessionHost:
         *,
         options: StreamingOptions,
         now: Callable[[], datetime],
+        presets: AudioPresets | None = None,
         voices: VoiceEmbedding,
     ) -> None:
         state = read_state(claim.checkpoint)
@@ -100,11 +110,17 @@ class SessionHost:
         self._taken = state.taken if state else -1
         self._ledger = Ledger(self._position)
         self._pace = Pace()
+        self._presets = presets or NamedPresets()
+        self._enhancement = SessionEnhancement(
+            self._presets,
+            state.enhancement if state else None,
+            start=state.recogniser.start if state else 0,
+        )
+        self._heard = self._enhancement.heard
         self._speakers = SessionSpeakers(
             voices if self._config.diarization else None,
             state.speakers if state else SpeakersState(),
         )
-        self._heard = state.recogniser.start if state else 0
         self._began = self._heard
         self._reported = self._position
         self._outbox: list[SessionEvent] = []
@@ -210,6 +226,7 @@ class SessionHost:
                         return False
                     await self._change(entry, recogniser)
                 case EndEntry(reason=reason):
+                    self._listen(self._enhancement.finish(), recogniser)
                     recogniser.finish()
                     if await self._advance(recogniser, decoder):
                         await self._end(reason)
@@ -239,7 +256,7 @@ class SessionHost:
         self._ledger.take(entry, end)
 
     def _hear(self, chunk: AudioChunk, recogniser: StreamingRecogniser) -> None:
-        """Give a chunk's samples to the recogniser, less those in front of where it goes on."""
+        """Take a chunk's samples in, less those in front of where the host goes on."""
         self._tally.audio(chunk)
         samples = np.frombuffer(chunk.pcm, dtype=np.int16)
         self._speakers.hear(chunk.start, samples, needed_from=recogniser.needed_from)
@@ -247,8 +264,15 @@ class SessionHost:
         if not len(pcm):
             return
         self._heard = chunk.end
-        for speech in recogniser.accept(pcm):
-            level = rms_dbfs(as_float(pcm))
+        audio, trouble = self._enhancement.accept(pcm, self._config.preset)
+        if trouble is not None:
+            self._outbox.append(self._tell.error(trouble, fatal=False))
+        self._listen(audio, recogniser)
+
+    def _listen(self, audio: Pcm, recogniser: StreamingRecogniser) -> None:
+        """Give samples to the recogniser."""
+        for speech in recogniser.accept(audio):
+            level = rms_dbfs(as_float(audio))
             self._outbox.append(self._tell.vad(speech=speech, level_dbfs=level))
 
     async def _advance(self, recogniser: StreamingRecogniser, decoder: StepDecoder) -> bool:
@@ -305,14 +329,20 @@ class SessionHost:
         await self._write(result)
 
     async def _update(self, update: ConfigUpdate, recogniser: StreamingRecogniser) -> None:
-        """Apply a change; a language that the engine lacks is left out of it, and that is told."""
-        language, known = update.language, recogniser.capabilities
-        if language is not msgspec.UNSET and not known.knows(language):
-            error = _unknown(language, known.languages)
-            self._outbox.append(self._tell.error(error, fatal=False))
-            update = msgspec.structs.replace(update, language=msgspec.UNSET)
-            if not update.changes():
-                return
+        """Apply a change; what is not known here is left out of it, and that is told."""
+        known = recogniser.capabilities
+        refused: dict[str, LiveTranslateError] = {}
+        if update.language is not msgspec.UNSET and not known.knows(update.language):
+            refused["language"] = _unknown(update.language, known.languages)
+        if update.preset is not msgspec.UNSET:
+            try:
+                self._presets.parameters(update.preset)
+            except InvalidInput as error:
+                refused["preset"] = error
+        self._outbox += [self._tell.error(error, fatal=False) for error in refused.values()]
+        update = msgspec.structs.replace(update, **dict.fromkeys(refused, msgspec.UNSET))
+        if refused and not update.changes():
+            return
         self._config = update.apply(self._config)
         recogniser.configure(self._config)
         self._translation.configure(self._config)
@@ -359,15 +389,17 @@ class SessionHost:
         if self._recogniser is None:
             return None
         recogniser = self._recogniser.state()
+        enhancement = self._enhancement.state(recogniser.start)
         state = HostState(
             taken=self._taken,
             config=self._config,
             recogniser=recogniser,
             statistics=self._tally.statistics,
+            enhancement=enhancement,
             untranslated=self._translation.pending(),
             speakers=self._speakers.state(),
         )
-        start = recogniser.start
+        start = enhancement.enhancer.taken
         if self._speakers.start is not None:
             start = min(start, self._speakers.start)
         return Checkpoint(self._ledger.pass_to(start), _state_encoder.encode(state))

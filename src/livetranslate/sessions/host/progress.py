@@ -8,6 +8,7 @@ import msgspec
 
 from livetranslate.asr.streaming import RecogniserState
 from livetranslate.domain.session import SessionConfig, SessionStatistics
+from livetranslate.sessions.host.enhancing import EnhancementState
 from livetranslate.sessions.host.speaking import SpeakersState
 from livetranslate.sessions.host.translating import Untranslated
 from livetranslate.sessions.log.base import Checkpoint, EvidenceEntry, LogEntry, UpdateEntry
@@ -21,6 +22,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
         config: Configuration with all updates up to there.
         recogniser: Where recognition goes on.
         statistics: Totals so far.
+        enhancement: Where the enhancement of the audio goes on.
         untranslated: Final segments whose translations are not written yet.
         speakers: Who speaks, and what is not told of it yet.
     """
@@ -29,6 +31,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     config: SessionConfig
     recogniser: RecogniserState
     statistics: SessionStatistics
+    enhancement: EnhancementState = EnhancementState()
     untranslated: tuple[Untranslated, ...] = ()
     speakers: SpeakersState = SpeakersState()
 

@@ -136,7 +136,7 @@ class SessionSpeakers:
         """Return which of these words is the first that another person says, if any is."""
         if self._diarizer is None or len(words) < 2:
             return None
-        return first_of_another(words, self._diarizer.turns())
+        return first_of_another(words, self._diarizer.changes())
 
     def of(self, segment: Segment) -> Correlation | None:
         """Return who says a segment; a final one is noted."""
@@ -229,6 +229,7 @@ class SessionSpeakers:
 def _kept(voice: Voice, embedding: VoiceEmbedding) -> dict[str, Any]:
     return {
         "model": embedding.capabilities.model,
+        "embedding": msgspec.to_builtins(embedding.capabilities),
         "vector": b64encode(voice.vector).decode(),
         "speech_s": round(voice.speech_s, 2),
     }

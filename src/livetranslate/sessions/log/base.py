@@ -163,7 +163,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
         worker_id: Holder of the claim, or None while queued.
         epoch: Of the newest claim; 0 before the first.
         attempts: Claims since a worker last processed an entry that none had processed before.
-        ending: Why no more audio is taken, or None.
+        ending: Why no more audio is taken, or None; once it has ended, the reason that its last
+            event tells.
         ended: Whether the last event (``session_ended``) is written.
         idle_s: Seconds since the last audio or listener's activity.
         feeder: The connection that feeds it, or None.

@@ -313,7 +313,8 @@ class LoggedSession:
             self._events.append(event)
         if events and isinstance(events[-1], SessionEnded):
             if self._ending is None:
-                self._ending, self._ending_at = events[-1].reason, now
+                self._ending_at = now
+            self._ending = events[-1].reason
             self.ended_at = now
             self._close(Phase.ENDED)
         elif events:

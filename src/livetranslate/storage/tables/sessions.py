@@ -63,6 +63,7 @@ class SessionRow(Base):
         Index(None, "created_at", "session_id"),
         Index(None, "status", "created_at", "session_id"),
         Index(None, "kind", "created_at", "session_id"),
+        Index(None, "ended_at"),
     )
 
 

@@ -29,8 +29,8 @@ local function write_events(first, closing)
   if closing ~= '' then
     local now = now_ms()
     local v = redis.call('HMGET', STATE, 'ending', 'samples', 'next')
-    if v[1] == '' then redis.call('HSET', STATE, 'ending', closing, 'ending_at', now) end
-    redis.call('HSET', STATE, 'phase', 'ended', 'ended_at', now, 'worker', '',
+    if v[1] == '' then redis.call('HSET', STATE, 'ending_at', now) end
+    redis.call('HSET', STATE, 'ending', closing, 'phase', 'ended', 'ended_at', now, 'worker', '',
       'dropped', v[2], 'processed_samples', v[2], 'first', v[3])
     redis.call('HDEL', STATE, 'checkpoint', 'checkpoint_state')
     redis.call('DEL', ENTRIES, CONFIGS)

@@ -1,0 +1,1 @@
+"""Makes speech easier to recognise: the stages, their parameters and the presets."""

@@ -1,0 +1,91 @@
+"""Ended sessions are removed after their time, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from livetranslate.domain.errors import BackendUnavailable, Conflict
+from livetranslate.sessions.retention import Retention, RetentionOptions
+from support.clock import EPOCH, VirtualClock
+
+OPTIONS = RetentionOptions(days=7, pause_s=3600.0, retry_s=60.0, portion=3)
+
+
+class Archive:
+    """Ended sessions with the days since their end."""
+
+    def __init__(self, days: dict[str, float]) -> None:
+        self.ended = {name: EPOCH - timedelta(days=age) for name, age in days.items()}
+        self.looks = 0
+        self.away = False
+        self.refused: set[str] = set()
+        self.leads = True
+
+    async def ended_before(self, moment: datetime, limit: int) -> Sequence[str]:
+        self.looks += 1
+        if self.away:
+            raise BackendUnavailable("the database is away")
+        due = sorted((at, name) for name, at in self.ended.items() if at < moment)
+        return [name for _, name in due[:limit]]
+
+    async def remove(self, session_id: str) -> None:
+        if session_id in self.refused:
+            raise Conflict("no")
+        del self.ended[session_id]
+
+
+@pytest.fixture
+def archive() -> Archive:
+    ages = {f"old-{number}": 7.1 + number for number in range(10)}
+    return Archive({**ages, "new": 6.9, "today": 0.0})
+
+
+@pytest.fixture
+def retention(archive: Archive) -> Retention:
+    return Retention(
+        archive, archive.remove, lambda: archive.leads, clock=VirtualClock(), options=OPTIONS
+    )
+
+
+async def test_what_is_older_goes_and_the_rest_stays(archive: Archive, retention: Retention):
+    assert await retention.sweep() == 10
+    assert set(archive.ended) == {"new", "today"}
+    assert await retention.sweep() == 0
+
+
+async def test_one_that_is_refused_holds_up_no_other(archive: Archive, retention: Retention):
+    archive.refused = {"old-9", "old-8", "old-7", "old-2"}
+    assert await retention.sweep() == 6
+    assert set(archive.ended) == {"new", "today", *archive.refused}
+
+
+async def test_it_goes_on_when_the_database_is_back(archive: Archive, retention: Retention):
+    archive.away = True
+    with pytest.raises(BackendUnavailable):
+        await retention.sweep()
+    running = asyncio.create_task(retention.run())
+    await asyncio.sleep(100)
+    archive.away = False
+    await asyncio.sleep(100)
+    assert set(archive.ended) == {"new", "today"}
+    looks = archive.looks
+    await asyncio.sleep(3500)
+    assert archive.looks == looks
+    await asyncio.sleep(86_400)
+    assert set(archive.ended) == {"today"}
+    running.cancel()
+
+
+async def test_only_one_process_does_it(archive: Archive, retention: Retention):
+    archive.leads = False
+    running = asyncio.create_task(retention.run())
+    await asyncio.sleep(86_400)
+    assert archive.looks == 0
+    archive.leads = True
+    await asyncio.sleep(61)
+    assert "old-0" not in archive.ended
+    running.cancel()
