@@ -35,6 +35,7 @@ from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
 from livetranslate.services.gateway.options import rate_limit_options
 from livetranslate.services.gateway.routes import services_router
+from livetranslate.services.google_meet import meet_options
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
@@ -123,7 +124,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     if core.kept is not None:
         kept = core.kept
         app.include_router(sessions_router(kept.history, kept.live, kept.removal.remove))
-    app.include_router(correlations_router(core.naming))
+    app.include_router(correlations_router(core.naming, meet_options(settings)))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 

@@ -125,6 +125,10 @@ class SpeakerStore(Protocol):
         """Return the voices that a model knows."""
         ...
 
+    async def begun_at(self, session_id: str) -> datetime:
+        """Return the wall-clock time of a session's first sample; raises NotFound."""
+        ...
+
 
 class SpeakerNaming:
     """Takes evidence of who speaks in any session.
@@ -243,6 +247,20 @@ class SpeakerNaming:
         found += [(one, [segment_id]) for segment_id, one in correlator.timed.items()]
         if found:
             await self._store.relabel(session_id, found, at=self._clock.utc())
+            await self._renew(session_id)
+
+    async def _renew(self, session_id: str) -> None:
+        """Let caches of a session that the log still holds know that its rows changed."""
+        with suppress(NotFound):
+            state = await self._source.state(session_id)
+            if state.recorded >= 0:
+                await self._source.note_recorded(session_id, state.recorded + 1)
+
+    async def begun_at(self, session_id: str) -> datetime:
+        """Return the wall-clock time of a session's first sample; raises NotFound."""
+        if self._store is None:
+            raise NotFound("this service keeps no records", field="session_id")
+        return await self._store.begun_at(session_id)
 
 
 def best_of(found: Sequence[Correlation]) -> tuple[Correlation, ...]:

@@ -139,6 +139,16 @@ class SqlSpeakers:
                     await connection.execute(update(TranscriptRow).where(*chosen).values(values))
             await count_speech(connection, session_id)
 
+    async def begun_at(self, session_id: str) -> datetime:
+        """Return the time of a session's first sample, as well as it is known; raises NotFound."""
+        query = select(SessionRow.first_sample_at, SessionRow.started_at, SessionRow.created_at)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.where(SessionRow.session_id == session_id))
+            row = found.one_or_none()
+        if row is None:
+            raise NotFound(f"there is no session {session_id}", field="session_id")
+        return row.first_sample_at or row.started_at or row.created_at
+
     async def voices(self, model: str) -> list[KnownVoice]:
         """Return the voices that a model knows, those best known first."""
         query = (
