@@ -116,7 +116,7 @@ def test_one_odd_piece_is_no_speaker() -> None:
     voices.join(at(0), 2.0)
     odd = voices.join(at(90), 1.0)
     assert voices.number(odd) == 0
-    for _ in range(2):
+    for _ in range(3):
         voices.join(at(90), 1.0)
     assert voices.number(odd) == 1
 

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import msgspec
@@ -265,9 +265,9 @@ def _display_name(participant: dict[str, Any]) -> str | None:
 
 
 def _refusal(status: int, body: dict[str, Any], wished_s: float | None) -> Exception:
-    error = body.get("error")
-    reason = error.get("message") if isinstance(error, dict) else None
-    told = f"{SERVICE} answered {status}" + (f": {reason}" if reason else "")
+    told = f"{SERVICE} answered {status}"
+    if isinstance(error := body.get("error"), dict):
+        told += f": {cast('dict[str, Any]', error).get('message', 'no reason given')}"
     match status:
         case 401:
             return Unauthorized(told, field="GOOGLE_MEET_REFRESH_TOKEN")

@@ -27,7 +27,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     new_s: float = 0.9
-    settled_s: float = 2.2
+    settled_s: float = 3.0
     most: int = 24
     memory_s: float = 60.0
 
@@ -113,6 +113,10 @@ class Voices:
     def root(self, key: int) -> int:
         """Return the key of the voice that this one became one with, or its own."""
         return self._root(key).key
+
+    def counts(self, key: int) -> bool:
+        """Return whether a voice is a speaker's."""
+        return self._root(key).number is not None
 
     def now(self, number: int) -> int:
         """Return the number of the speaker that this one became one with."""

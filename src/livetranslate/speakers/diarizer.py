@@ -24,6 +24,8 @@ from livetranslate.speakers.voices import Vector, VoiceEmbedding
 PIECES_KEPT = 256
 """Pieces whose speakers may still change, at most; the oldest is settled beyond."""
 QUIET_DB = -40.0
+NEW_TURN_S = 1.5
+"""A turn this long of a voice that is no speaker (yet) is taken for one of another person."""
 LABEL = "SPEAKER_"
 
 
@@ -194,8 +196,14 @@ class Diarizer:
         return _joined((piece, label_of(one)) for piece, one in numbers if one is not None)
 
     def changes(self) -> list[Turn]:
-        """Return the same by voice, also of voices that do not count as speakers (yet)."""
-        return _joined((piece, str(self._voices.root(piece.voice))) for piece in self._pieces)
+        """Return the same with voices that may yet become speakers, if they go on for a while."""
+        runs: list[list[Piece]] = []
+        for piece in self._pieces:
+            if runs and self._voices.root(runs[-1][-1].voice) == self._voices.root(piece.voice):
+                runs[-1].append(piece)
+            else:
+                runs.append([piece])
+        return _joined((piece, self._called(run)) for run in runs for piece in run)
 
     def voices(self) -> dict[str, Voice]:
         """Return the voice of each speaker."""
@@ -209,6 +217,14 @@ class Diarizer:
         """Return the speaker that one who is no speaker any more became one with."""
         number = int(speaker_id.removeprefix(LABEL))
         return label_of(self._voices.now(number))
+
+    def _called(self, run: Sequence[Piece]) -> str:
+        """Return the speaker of a run of one voice; a name of its own if that may become one."""
+        long = run[-1].end - run[0].start >= NEW_TURN_S * SAMPLE_RATE
+        key, number = self._voices.root(run[0].voice), self._voices.number(run[0].voice)
+        if number is None or (long and not self._voices.counts(key)):
+            return f"voice {key}"
+        return label_of(number)
 
     def _embed(self, pcm: NDArray[np.int16]) -> Vector | None:
         if len(pcm) < self._embedding.capabilities.least_s * SAMPLE_RATE:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livetranslate.domain.events import (
@@ -167,6 +167,9 @@ class EventWriter:
         }
         if event.speaker_name is not None:
             values["speaker_name"] = clean(event.speaker_name)
+        else:
+            same = TranscriptRow.speaker_id == values["speaker_id"]
+            values["speaker_name"] = case((same, TranscriptRow.speaker_name), else_=None)
         for some in portions(event.segment_ids):
             await self._connection.execute(
                 update(TranscriptRow)
