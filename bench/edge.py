@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from bench.crowds.pipes import Process
+from bench.crowds.pipes import Process, crowd_for
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.report import Report, Row, interleaved, row, share_of
@@ -154,7 +154,7 @@ def _idle(*server: str) -> Idle:
 
 
 def _listeners() -> Idle:
-    with _serving(*OURS) as (process, crowd), Process(*_clients(process)) as feeders:
+    with _serving(*OURS) as (process, crowd), crowd_for(process) as feeders:
         start = '{"type":"start_session","session_id":"s{n}"}'
         feeders.do("connect", count=HEARD, hello=[start], ready="session_started")
         before = process.pss
@@ -196,8 +196,4 @@ def _serving(*server: str) -> Generator[tuple[Process, Process]]:
     """Run a server and a crowd of clients for it."""
     with ExitStack() as stack:
         process = stack.enter_context(Process(*server))
-        yield process, stack.enter_context(Process(*_clients(process)))
-
-
-def _clients(server: Process) -> tuple[str, str]:
-    return "bench.crowds.clients", f"ws://127.0.0.1:{server.told['port']}/ws"
+        yield process, stack.enter_context(crowd_for(process))

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.crowds.pipes import Process
+from bench.crowds.pipes import Process, crowd_for
 from bench.machine import describe
 from bench.options import BenchOptions
 from bench.report import Report, interleaved, row, share_of
@@ -163,10 +163,9 @@ def _watched(count: int, *server: str) -> Generator[tuple[Process, Process]]:
     """Run a server and a crowd that views one session of it."""
     with ExitStack() as stack:
         process = stack.enter_context(Process(*server))
-        url = f"ws://127.0.0.1:{process.told['port']}/ws"
-        crowd = stack.enter_context(Process("bench.crowds.clients", url))
+        crowd = stack.enter_context(crowd_for(process))
         if server == OURS:
-            feeder = stack.enter_context(Process("bench.crowds.clients", url))
+            feeder = stack.enter_context(crowd_for(process))
             start = '{"type":"start_session","session_id":"s{n}"}'
             feeder.do("connect", count=1, hello=[start], ready="session_started")
             join = '{"type":"join_session","session_id":"s0"}'

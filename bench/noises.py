@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import soxr  # pyright: ignore[reportMissingTypeStubs] - soxr ships none
 
 from bench.corpus import Recording
 from livetranslate.audio.resample import Samples
 from livetranslate.domain.audio import SAMPLE_RATE
 
-KINDS = ("white", "babble", "hum")
+SNRS_DB = {"white": 10.0, "hum": 10.0, "babble": 20.0}
+"""Kinds of noise, and how far the speech is over each."""
+
 VOICES = 4
 """Recordings that talk at the same time in babble."""
 
@@ -44,6 +48,15 @@ def mixed(speech: Samples, added: Samples, snr_db: float) -> Samples:
     power = np.mean(np.square(speech)) / (np.mean(np.square(added)) * 10.0 ** (snr_db / 10.0))
     sum_ = speech + added * np.sqrt(power)
     return np.asarray(sum_ / max(1.0, float(np.abs(sum_).max())), dtype=np.float32)
+
+
+def telephone(speech: Samples) -> Samples:
+    """Return speech as a telephone line brings it: 8 kHz, eight bits of mu-law."""
+    narrow = np.asarray(soxr.resample(speech, SAMPLE_RATE, 8_000), dtype=np.float32)
+    curve: Samples = np.log1p(255.0 * np.abs(np.clip(narrow, -1.0, 1.0))).astype(np.float32)
+    steps = np.rint(curve * (127.0 / math.log(256.0)))
+    line = np.sign(narrow) * (np.exp(steps * (math.log(256.0) / 127.0)) - 1.0) / 255.0
+    return np.asarray(soxr.resample(line, 8_000, SAMPLE_RATE), dtype=np.float32)
 
 
 def _hum(rng: np.random.Generator, length: int) -> Samples:

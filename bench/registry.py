@@ -11,7 +11,7 @@ from livetranslate.domain.errors import InvalidInput
 
 NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
-    *("edge", "fanout", "gateway", "diarization"),
+    *("edge", "fanout", "gateway", "drift", "diarization"),
     "database",
     "enhancement",
 )

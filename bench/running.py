@@ -96,7 +96,7 @@ def _until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
     until = time.monotonic() + START_S
     while time.monotonic() < until and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=2):  # noqa: S310 - our own address
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(LOOK_S)

@@ -112,3 +112,8 @@ class Process:
         if not line:
             raise BackendUnavailable("a process of the benchmark ended before its time")
         return msgspec.json.decode(line)
+
+
+def crowd_for(server: Process) -> Process:
+    """Return clients of a server that told its ``port``."""
+    return Process("bench.crowds.clients", f"ws://127.0.0.1:{server.told['port']}/ws")

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
-import struct
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-
-
-def client_frame(opcode: int, payload: bytes) -> bytes:
-    """Return a client's frame; its mask is zero, so that it costs nothing to apply."""
-    size = len(payload)
-    if size < 126:
-        head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
-    elif size < 65536:
-        head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
-    else:
-        head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, size)
-    return head + bytes(4) + payload
-
-
-def handshake(url: str) -> bytes:
-    """Return the request that opens a WebSocket."""
-    parts = urlsplit(url)
-    key = base64.b64encode(os.urandom(16)).decode()
-    lines = [
-        f"GET {parts.path or '/'} HTTP/1.1",
-        f"Host: {parts.netloc}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {key}",
-        "Sec-WebSocket-Version: 13",
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+from livetranslate.services.load.raw import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    client_frame,
+    frame_at,
+    handshake,
+)
 
 
 class Socket(asyncio.Protocol):
@@ -79,7 +58,7 @@ class Socket(asyncio.Protocol):
         if self._buffer:
             data = self._buffer + data
         at = 0 if self._upgraded else self._upgrade(data)
-        while self._upgraded and (found := _frame_at(data, at)) is not None:
+        while self._upgraded and (found := frame_at(data, at)) is not None:
             body, end = found
             self._frame(data[at] & 15, data[body:end])
             at = end
@@ -107,20 +86,6 @@ class Socket(asyncio.Protocol):
         elif opcode == CLOSE:
             self.close_code = int.from_bytes(payload[:2]) if payload else 1005
             self.transport.close()
-
-
-def _frame_at(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the payload of a server's frame begins and ends; None if it is not all here."""
-    if len(data) - at < 2:
-        return None
-    size, body = data[at + 1] & 127, at + 2
-    if size >= 126:
-        body += 2 if size == 126 else 8
-        if len(data) < body:
-            return None
-        size = int.from_bytes(data[at + 2 : body])
-    end = body + size
-    return (body, end) if end <= len(data) else None
 
 
 async def open_sockets(url: str, count: int) -> list[Socket]:

@@ -34,7 +34,8 @@ def everything(redis: RedisServer, database: str, tmp_path: Path) -> Iterator[Di
     models = tmp_path / "models"
     (models / "translation").mkdir(parents=True)
     make_marian(models / "translation" / "opus-mt-en-fi")
-    platform = Distributed(tmp_path, redis, database, SETTINGS)
+    often = {"HEALTH_CHECK_INTERVAL": "1"}
+    platform = Distributed(tmp_path, redis, database, SETTINGS | often)
     for _ in range(2):
         platform.translation(MODEL_DIR=str(models))
     for _ in range(2):
@@ -89,7 +90,7 @@ async def ask_for_ever(platform: Distributed, path: str, refused: list[str]) -> 
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_every_part_is_restarted_under_live_sessions(everything: Distributed):
     config = SessionConfig(language="en", target_languages=TARGETS)
     rehearsed = await rehearse(everything.websockets[0], speeches(SESSIONS, SPEECH_S), config)

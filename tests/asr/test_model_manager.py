@@ -92,7 +92,7 @@ def loader() -> Loader:
 
 @pytest.fixture
 async def manager(loader: Loader, clock: Clock):
-    made = ModelManager(loader, ManagerOptions(idle_s=10.0), clock=clock)  # type: ignore[arg-type]
+    made = ModelManager(loader, ManagerOptions(idle_s=10.0), clock=clock)
     yield made
     loader.gate.set()
     await made.close()
@@ -222,7 +222,7 @@ async def test_a_model_taken_up_while_others_are_unloaded_stays(
     await asyncio.sleep(0)
     lease = await manager.acquire(model="tiny")
     await unloading
-    assert not lease.engine.closed  # type: ignore[attr-defined]
+    assert not lease.engine.closed
     assert [status.info.model for status in manager.loaded()] == ["tiny"]
     lease.release()
 
@@ -252,7 +252,7 @@ async def test_loading_by_name_keeps_for_a_while(
 
 async def test_closing_takes_along_what_is_being_loaded(clock: Clock) -> None:
     loader = Loader("base")
-    manager = ModelManager(loader, clock=clock)  # type: ignore[arg-type]
+    manager = ModelManager(loader, clock=clock)
     loader.gate.clear()
     waiting = asyncio.create_task(manager.acquire())
     await asyncio.to_thread(loader.loading.acquire)

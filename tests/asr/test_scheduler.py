@@ -50,7 +50,7 @@ class Bench:
 
     def __init__(self, *, max_batch: int = 8, min_window_s: float = 0.0, **options: float) -> None:
         self.queue = BatchQueue(
-            SchedulerOptions(**options),  # type: ignore[arg-type]
+            SchedulerOptions(**options),
             max_batch=max_batch,
             min_window_s=min_window_s,
         )

@@ -46,7 +46,7 @@ class Run:
         self.session = session
         self.engine = engine or ToldEngine(session)
         self.options = options or StreamingOptions()
-        self.config = SessionConfig(**{"language": "en", **config})  # type: ignore[arg-type]
+        self.config = SessionConfig(**{"language": "en", **config})
         self.recogniser = self._make(None)
         self.fed = 0
         self.hurry = False

@@ -341,8 +341,8 @@ async def test_the_connection_to_the_instance_may_break(tmp_path):
         for value in range(3):
             await client.socket.send(chunk(value))
         await client.until("transcription_result", text="w0 w1 w2")
-        for connection in list(platform.whisper_core.edge.connections._live.values()):
-            connection.owner.shut_down(0.0)
+        for _, owner in list(platform.whisper_core.edge.connections._live.values()):
+            owner.shut_down(0.0)
         for value in range(3, 6):
             await client.socket.send(chunk(value))
         await client.send(type="end_session", session_id="s1")

@@ -29,7 +29,7 @@ class Looks:
     """A book that is looked into once a second."""
 
     def __init__(self, **options: float) -> None:
-        self.book = AlertBook(**options)  # type: ignore[arg-type]
+        self.book = AlertBook(**options)
         self.now = EPOCH
 
     def look(self, *observations: Observation):

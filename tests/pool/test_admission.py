@@ -18,7 +18,7 @@ MB = 1 << 20
 
 def looked(admission: Admission, seconds: int, **figures: float) -> Answer:
     for _ in range(seconds):
-        admission.look(WorkerFigures(**figures), 1.0)  # type: ignore[arg-type]
+        admission.look(WorkerFigures(**figures), 1.0)
     return admission.answer
 
 

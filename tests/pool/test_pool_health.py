@@ -9,7 +9,7 @@ MB = 1 << 20
 
 def patient(**known: float | None) -> Patient:
     said = {"worker_id": "w1", "pid": 7, "running_s": 500.0, "silent_s": 1.0, **known}
-    return Patient(**said)  # type: ignore[arg-type]
+    return Patient(**said)
 
 
 def look(health: PoolHealth, **known: float | None) -> Treatment:

@@ -86,7 +86,7 @@ class Place:
         await self.server.start()
         options = PoolOptions(
             scaling=scaling,
-            health=HealthOptions(**health),  # type: ignore[arg-type]
+            health=HealthOptions(**health),
             tick_s=0.02,
         )
         self.pool = WorkerPool(self.supervisor, self.desk.reports, self.log.sessions, options)
@@ -99,7 +99,7 @@ class Place:
 
     async def until(self, met: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
-            while not met():  # noqa: ASYNC110 - processes set no event
+            while not met():
                 await asyncio.sleep(0.01)
                 await self.log.sweep()
 

@@ -12,9 +12,11 @@ from support.logs import BACKENDS, REDIS_UNIT_S, MakeLog, opened_log
 from support.redis_server import RedisServer
 
 REAL_TIME = {
+    "test_configuration.py",
     "test_desk.py",
     "test_redis_desk.py",
     "test_host.py",
+    "test_host_configuration.py",
     "test_redis_log.py",
     "test_supervisor.py",
     "test_worker.py",
@@ -47,7 +49,7 @@ async def make_log(backend: str, shared_redis: RedisServer) -> AsyncIterator[Mak
             return await stack.enter_async_context(
                 opened_log(
                     backend,
-                    LogOptions(**options),  # type: ignore[arg-type]
+                    LogOptions(**options),
                     redis_url=shared_redis.url,
                 )
             )

@@ -329,7 +329,7 @@ async def broken_run(
     stage: Stage, prepare: Callable[[Stage], object], deaths: Sequence[HostLog]
 ) -> tuple[list[SessionEvent], int]:
     """A session whose hosts die one after the other; the last one ends it."""
-    await prepare(stage)  # type: ignore[misc]
+    await prepare(stage)
     listener = Listener(stage.log)
     died = 0
     for log in deaths:
@@ -337,7 +337,7 @@ async def broken_run(
             break
         died += 1
     else:
-        await (await stage.host(HostLog(stage.log, one_by_one=True))).run()  # type: ignore[arg-type]
+        await (await stage.host(HostLog(stage.log, one_by_one=True))).run()
     return await listener.all(), died
 
 
@@ -376,7 +376,7 @@ async def test_a_host_may_die_at_any_write(
             yield HostLog(stage.log, die_at=at, written=written, one_by_one=True)
             at = 1 + (at * 5 + 3) % 11
 
-    events, died = await broken_run(stage, with_an_update, deaths())  # type: ignore[arg-type]
+    events, died = await broken_run(stage, with_an_update, deaths())
     assert died >= 5
     assert outcome(events) == undisturbed
     check_promises(results(events))
@@ -399,7 +399,7 @@ async def test_a_host_may_be_stopped_while_it_decodes(
             loop.call_soon_threadsafe(running.cancel)
         return hear(requests)
 
-    engine.decode = decode  # type: ignore[method-assign]
+    engine.decode = decode
     await asyncio.gather(running, return_exceptions=True)
     await stage.log.release(host.claim)
     assert running.cancelled()

@@ -71,7 +71,7 @@ async def test_a_broken_connection_frees_claims_and_jobs_at_once(main: Main):
     assert claim is not None and claim.session_id == "a"
     assert await holder(main, "b") is None
     with pytest.raises(ClaimLost):
-        await main.log.touch(claims[1])  # type: ignore[arg-type]
+        await main.log.touch(claims[1])
     job = await main.desk.take_job("w2", wait_s=1)
     assert job is not None
     await main.desk.finish_job(job.job_id, b"done")
@@ -189,7 +189,7 @@ async def test_large_audio_passes_untouched_both_ways(main: Main):
     for seq, chunk in enumerate(chunks):
         await link.log.append_audio("a", seq, chunk)
     entries = await link.log.read_entries("a", -1)
-    assert [entry.chunk.pcm for entry in entries] == chunks  # type: ignore[union-attr]
+    assert [entry.chunk.pcm for entry in entries] == chunks
     await link.close()
 
 

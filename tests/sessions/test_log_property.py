@@ -108,7 +108,7 @@ class Scenario:
     async def write(self, events: list[SessionEvent], **progress: object) -> None:
         assert self.claim is not None
         self.written += len(events)
-        last_id = await self.log.append_events(self.claim, events, **progress)  # type: ignore[arg-type]
+        last_id = await self.log.append_events(self.claim, events, **progress)
         assert last_id == self.written
 
     async def crash(self, _: int) -> None:

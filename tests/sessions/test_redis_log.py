@@ -31,7 +31,7 @@ class Processes:
 
     async def log(self, **options: float) -> RedisSessionLog:
         return await self._stack.enter_async_context(
-            opened_redis_log(self._url, LogOptions(**options), queue=QUEUE)  # type: ignore[arg-type]
+            opened_redis_log(self._url, LogOptions(**options), queue=QUEUE)
         )
 
 

@@ -181,7 +181,7 @@ async def test_a_worker_that_leaves_hands_its_sessions_on(place: Place, engine: 
             assert go_on.wait(30)
         return hear(requests)
 
-    engine.decode = decode  # type: ignore[method-assign]
+    engine.decode = decode
     await place.stage.open()
     await place.stage.feed(SPOKEN)
     await place.stage.end()
@@ -213,7 +213,7 @@ async def test_one_session_that_fails_leaves_the_others_alone(
             raise RuntimeError("too loud")
         return hear(requests)
 
-    engine.decode = decode  # type: ignore[method-assign]
+    engine.decode = decode
     loud = np.where(SPOKEN.pcm >= 0, 32_767, -32_768).astype(np.int16)
     for name, pcm in (("loud", loud), ("good", SPOKEN.pcm), ("lost", SPOKEN.pcm)):
         await place.stage.open(name, vad=name != "loud", language="sw" if name == "lost" else "en")
@@ -300,7 +300,7 @@ async def test_a_job_that_fails_is_told_and_the_worker_goes_on(
     def boom(requests: Sequence[WindowRequest]) -> list[Hypothesis]:
         raise RuntimeError("boom")
 
-    engine.decode = boom  # type: ignore[method-assign]
+    engine.decode = boom
     job = TranscribeJob(pcm=SPOKEN.pcm.tobytes(), language="en")
     with pytest.raises(InternalError, match="log says why"):
         await submit(place, JobKind.TRANSCRIBE, job)
@@ -308,7 +308,7 @@ async def test_a_job_that_fails_is_told_and_the_worker_goes_on(
         await submit(
             place, JobKind.TRANSCRIBE, TranscribeJob(pcm=SPOKEN.pcm.tobytes(), language="sw")
         )
-    engine.decode = hear  # type: ignore[method-assign]
+    engine.decode = hear
     assert await submit(place, JobKind.TRANSCRIBE, job)
 
 
@@ -411,7 +411,7 @@ async def test_while_its_sessions_are_behind_it_takes_no_more(
         assert go_on.wait(30)
         return hear(requests)
 
-    engine.decode = decode  # type: ignore[method-assign]
+    engine.decode = decode
     admission = AdmissionOptions(lag=Band(1.0, 0.5))
     place.start("w1", admission=admission)
     await place.stage.open("a")

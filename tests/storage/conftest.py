@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
 import shutil
-import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 from livetranslate.storage.database import Database
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.schema import migrate
+from support.loops import in_own_loop
 from support.postgres import PostgresServer, postgres_server
 
 DIALECTS = ("sqlite", "postgresql")
@@ -92,6 +91,4 @@ def _migrate(url: str) -> None:
         await migrate(database)
         await database.close()
 
-    worker = threading.Thread(target=lambda: asyncio.run(run()))
-    worker.start()
-    worker.join()
+    in_own_loop(run())

@@ -3,9 +3,10 @@ import json
 import pysubs2
 import pytest
 
-from livetranslate.domain.errors import UnsupportedLanguage
+from livetranslate.domain.errors import InvalidInput, UnsupportedLanguage
 from livetranslate.storage.export import ExportFormat, export
 from livetranslate.storage.found import Transcript, TranscriptSegment, TranslatedText
+from livetranslate.storage.subtitles import JOINER
 from support.events import T0
 
 
@@ -82,14 +83,28 @@ def test_json_is_the_transcript() -> None:
 
 
 def test_srt_times_and_text() -> None:
-    text = export(TRANSCRIPT, ExportFormat.SRT).decode()
+    text = export(TRANSCRIPT, ExportFormat.SRT).decode().replace(JOINER, "")
     assert "00:00:00,000 --> 00:00:01,500" in text
     assert "01:01:01,500 --> 01:01:03,000" in text
     first, second = subtitles(ExportFormat.SRT)
     assert "\nAda: if a < b & c --> d (x)\n" in text
-    assert first.plaintext.startswith("Ada: if a ")
+    assert first.plaintext.replace(JOINER, "") == "Ada: if a < b & c --> d (x)"
     assert second.plaintext == "two lines"
-    assert subtitles(ExportFormat.SRT, "es")[0].plaintext == "Ada: si a < b"
+    spanish = subtitles(ExportFormat.SRT, "es")[0].plaintext
+    assert spanish.replace(JOINER, "") == "Ada: si a < b"
+
+
+def test_two_languages_below_each_other() -> None:
+    text = export(TRANSCRIPT, ExportFormat.VTT, language="es", bilingual=True).decode()
+    assert "Ada: if a &lt; b &amp; c --&gt; d (x)\nsi a &lt; b\n" in text
+    lines = export(TRANSCRIPT, ExportFormat.TXT, language="fr", bilingual=True).decode()
+    assert lines.splitlines()[-2:] == ["no time", "sans temps"]
+    notes = export(TRANSCRIPT, ExportFormat.MD, language="es", bilingual=True).decode()
+    assert "> *es:* si a" in notes
+    assert "fr" not in notes
+    with pytest.raises(InvalidInput) as caught:
+        export(TRANSCRIPT, ExportFormat.TXT, bilingual=True)
+    assert caught.value.field == "language"
 
 
 def test_vtt_is_what_browsers_take() -> None:
@@ -102,6 +117,7 @@ def test_vtt_is_what_browsers_take() -> None:
 def test_markdown() -> None:
     text = export(TRANSCRIPT, ExportFormat.MD).decode()
     assert text.startswith("# A \\*title\\*\n")
+    assert "- Duration: 01:01:03\n- Speakers: Ada\n- Spoken: en\n- Translated into: es, fr" in text
     assert "**00:00:00** **Ada:** if a &lt; b &amp; c" in text
     assert "> *es:* si a &lt; b" in text
     assert "**--:--:--** no time" in text

@@ -224,7 +224,7 @@ async def test_repeated_and_split_writes_leave_one_row_each(
     await fresh.create(A, kind="api", config=CONFIG, created_at=T0)
     await fresh.record(A, events)
     assert apart == await snapshot(database)
-    assert [len(many) for many in apart.values()] == [2, 2, 3, 1]
+    assert [len(many) for many in apart.values()] == [2, 2, 4, 1]
     assert len(await rows(database, TranscriptRow, B)) == 2
 
 

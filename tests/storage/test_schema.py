@@ -2,8 +2,11 @@ import asyncio
 
 from sqlalchemy import inspect, text
 
+from livetranslate.domain.session import SessionConfig
 from livetranslate.storage.database import Database
+from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.options import DatabaseOptions
+from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import (
     BASE,
     current_revision,
@@ -13,6 +16,7 @@ from livetranslate.storage.schema import (
     missing_indexes,
 )
 from livetranslate.storage.tables import Base
+from support.events import T0, segment, translation
 
 TABLES = {
     "bot_sessions",
@@ -85,3 +89,17 @@ async def test_failed_migration_leaves_everything_as_it_was(empty_database: Data
     async with empty_database.read() as connection:
         assert await connection.run_sync(current_revision) == "0001"
         assert await connection.run_sync(lambda found: inspect(found).get_view_names()) == []
+
+
+async def test_rows_outlive_the_way_down_and_up(database: Database) -> None:
+    records = SqlSessionRecords(database)
+    await records.create("s", kind="api", config=SessionConfig(), created_at=T0)
+    await records.record("s", [translation("s", 1), segment("s", 0, "some words")])
+    before = await SessionHistory(database).transcript("s")
+    for revision in ("0003", "0002", "head"):
+        await migrate(database, revision)
+    after = SessionHistory(database)
+    assert await after.transcript("s") == before
+    assert [hit.session_id for hit in (await after.search("words")).hits] == ["s"]
+    await records.record("s", [segment("s", 1)])
+    assert len((await after.transcript("s")).segments[1].translations) == 1

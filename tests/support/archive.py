@@ -12,7 +12,7 @@ BEGIN = "2026-03-01 12:00:00.123456"
 async def fill(database: Database, *, sessions: int, each: int) -> None:
     """Make sessions ``session-0``, ... one second apart, each with so many segments.
 
-    Every segment has a Spanish translation; every session an event, a participant, a correlation
+    Every segment has a Spanish translation; every session an event, a participant, a known voice
     and an audio file; one session in fifty lasts, the others have statistics.
     """
     async with database.write() as connection:
@@ -53,8 +53,13 @@ def _statements(sessions: int, each: int, *, sqlite: bool) -> Iterator[str]:
         f" word_count) {one_each} 'session-' || n, 'p' || n, 'Ada', 'SPEAKER_00', 1, 1 FROM g"
     )
     yield (
-        f"INSERT INTO correlations (session_id, speaker_id, speaker_name, method, created_at)"
-        f" {one_each} 'session-' || n, 'SPEAKER_00', 'Ada', 'manual', {moment} FROM g"
+        f"INSERT INTO speaker_identities (speaker_identity_id, name, samples, created_at,"
+        f" updated_at) {one_each} n, 'Ada', 1, {moment}, {moment} FROM g"
+    )
+    yield (
+        f"INSERT INTO correlations (session_id, speaker_id, speaker_name, speaker_identity_id,"
+        f" method, created_at) {one_each} 'session-' || n, 'SPEAKER_00', 'Ada', n, 'embedding',"
+        f" {moment} FROM g"
     )
     yield (
         f"INSERT INTO audio_files (audio_file_id, session_id, chunk_id, file_path, size_bytes,"

@@ -20,7 +20,7 @@ async def serve(app: Any, *, port: int = 0) -> AsyncIterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2, ws_ping_interval=None)
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] - pytest has them
+    server.install_signal_handlers = lambda: None
     started = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started and not started.done():  # noqa: ASYNC110 - it sets no event

@@ -12,11 +12,13 @@ class CuttableProxy:
     Attributes:
         port: Where it listens.
         away: Whether new connections are refused.
+        silent: Whether nothing is passed on, though connections stay: a half-open network.
     """
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
         self.away = False
+        self.silent = False
         self._target_port = target_port
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,17 +67,18 @@ class CuttableProxy:
         pair = {writer, far_writer}
         self._writers |= pair
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         finally:
             self._writers -= pair
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        writer.transport.abort()
-    finally:
-        writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65_536):
+                if self.silent:
+                    continue
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            writer.transport.abort()
+        finally:
+            writer.close()

@@ -69,9 +69,11 @@ class Distributed:
             **environment,
         }
 
-    def orchestration(self, host: Host | None = None, *, ready: str = "/api/health/ready") -> Part:
+    def orchestration(
+        self, host: Host | None = None, *, ready: str = "/api/health/ready", **settings: str
+    ) -> Part:
         """Add an instance of orchestration; without workers none is more than live."""
-        part = self._part("orchestration", host, ready=ready)
+        part = self._part("orchestration", host, ready=ready, **settings)
         self.orchestrations.append(part)
         return part
 
@@ -172,11 +174,31 @@ class Distributed:
             time.sleep(0.1)
         raise AssertionError(f"not within {READY_S:g} s; at last {status}\n{self.tail()}")
 
-    async def roll(self, *, pause_s: float = 0.5) -> None:
-        """Restart every part in order, one after the other, each once its predecessor serves."""
+    async def roll(self) -> None:
+        """Restart every part in order, each once its predecessor serves and is known to serve."""
         for part in self.parts:
             await asyncio.to_thread(part.restart)
-            await asyncio.sleep(pause_s)
+            await asyncio.to_thread(
+                self.until, lambda status: status["ready_workers"] >= self._pool
+            )
+            await asyncio.to_thread(self._until_reached)
+
+    def _until_reached(self) -> None:
+        """Wait until every instance of orchestration passes on to all services again."""
+        until = time.monotonic() + READY_S
+        away: list[Any] = []
+        while time.monotonic() < until:
+            told = [each.get("/api/services")["services"] for each in self.orchestrations]
+            away = [
+                one
+                for services in told
+                for one in services
+                if one["status"] != "healthy" or one["breaker"]["state"] != "closed"
+            ]
+            if not away:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"not reached within {READY_S:g} s: {away}")
 
     def tail(self, lines: int = 40) -> str:
         """The end of what each part has written."""

@@ -179,7 +179,7 @@ class Stage:
         assert claim is not None
         return SessionHost(
             claim,
-            log or self.log,  # type: ignore[arg-type]
+            log or self.log,
             self.models,
             self.translation,
             options=self.options,

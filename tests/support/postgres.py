@@ -9,10 +9,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -41,16 +42,54 @@ def _plain_user() -> str | None:
     return next(name for name in ("postgres", "nobody") if name in users)
 
 
-@dataclass(frozen=True)
 class PostgresServer:
-    """A running server, reached by a socket in ``place``."""
+    """A server on a socket in ``place``, which can be killed and started again.
 
-    binaries: Path
-    place: Path
+    Args:
+        binaries: Directory of PostgreSQL's programs.
+        place: Directory of its own, which its user may write to.
+        user: Who runs it; None for the present user.
+        options: Its settings.
+    """
+
+    def __init__(
+        self, binaries: Path, place: Path, user: str | None, options: Mapping[str, str]
+    ) -> None:
+        self.binaries = binaries
+        self.place = place
+        self.port = options.get("port", "5432")
+        self._user = user
+        self._options = [f"--{name}={value}" for name, value in options.items()]
+        self._log = place / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run it; returns once it answers."""
+        program = [str(self.binaries / "postgres"), "-D", str(self.place / "data")]
+        with self._log.open("a") as output:
+            self._process = subprocess.Popen(
+                [*program, "-k", str(self.place), *self._options],
+                stdout=output,
+                stderr=output,
+                cwd=self.place,
+                user=self._user,
+            )
+        self._wait_until_ready(self._process)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End it: at once by default, with SIGKILL without its knowledge."""
+        if self._process is None:
+            return
+        children = psutil.Process(self._process.pid).children()
+        self._process.send_signal(how)
+        self._process.wait(timeout=20)
+        self._process = None
+        # Killed, it takes nobody with it; they would hold its memory and keep it from starting.
+        psutil.wait_procs(children, timeout=20)
 
     def url(self, name: str) -> str:
         """Return the URL of a database."""
-        return f"postgresql+asyncpg://tester@/{name}?host={self.place}"
+        return f"postgresql+asyncpg://tester@/{name}?host={self.place}&port={self.port}"
 
     def create(self, name: str, template: str | None = None) -> str:
         """Make a database, maybe a copy of another one; return its URL."""
@@ -61,8 +100,16 @@ class PostgresServer:
         """Remove a database whoever is connected."""
         self._client("dropdb", "--force", name)
 
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 30
+        ask = [str(self.binaries / "pg_isready"), "-q", "-h", str(self.place), "-p", self.port]
+        while subprocess.run(ask, check=False).returncode != 0:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {self._log.read_text()}")
+            time.sleep(0.05)
+
     def _client(self, program: str, *arguments: str) -> None:
-        common = ["-h", str(self.place), "-U", "tester"]
+        common = ["-h", str(self.place), "-p", self.port, "-U", "tester"]
         command = [str(self.binaries / program), *common, *arguments]
         subprocess.run(command, check=True, capture_output=True)
 
@@ -79,7 +126,7 @@ def postgres_server(**settings: str) -> Generator[PostgresServer, None, None]:
         raise RuntimeError("no PostgreSQL binaries found; install them: apt install postgresql")
     user = _plain_user()
     place = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    data, log = place / "data", place / "log"
+    data = place / "data"
     if user:
         shutil.chown(place, user)
     try:
@@ -91,31 +138,11 @@ def postgres_server(**settings: str) -> Generator[PostgresServer, None, None]:
             cwd=place,
             user=user,
         )
-        options = [f"--{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
-        with log.open("w") as output:
-            server = subprocess.Popen(
-                [str(binaries / "postgres"), "-D", str(data), "-k", str(place), *options],
-                stdout=output,
-                stderr=output,
-                cwd=place,
-                user=user,
-            )
+        server = PostgresServer(binaries, place, user, {**_SETTINGS, **settings})
+        server.start()
         try:
-            _wait_until_ready(binaries, place, server, log)
-            yield PostgresServer(binaries, place)
+            yield server
         finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(timeout=20)
+            server.stop()
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _wait_until_ready(
-    binaries: Path, place: Path, server: subprocess.Popen[bytes], log: Path
-) -> None:
-    deadline = time.monotonic() + 30
-    ask = [str(binaries / "pg_isready"), "-q", "-h", str(place)]
-    while subprocess.run(ask, check=False).returncode != 0:
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
-        time.sleep(0.05)

@@ -25,7 +25,7 @@ class Bench:
         self.now = 100.0
         self.first = ScriptedEngine("first", "en-es", "es-en")
         self.second = ScriptedEngine("second", "en-es", "en-fr", "fr-es")
-        self.options = TranslationOptions(**options)  # type: ignore[arg-type] - any option
+        self.options = TranslationOptions(**options)
         self.engines = [self.first, self.second]
         self.translator = LocalTranslator(
             self.options, create=lambda _: self.engines, clock=lambda: self.now
@@ -34,11 +34,11 @@ class Bench:
     async def all(self, *texts: str, to: str = "es", **more: object) -> list[Translation]:
         fields: dict[str, object] = {"source_language": "en", **more}
         return await self.translator.translate(
-            TranslationRequest(texts=texts, target_language=to, **fields)  # type: ignore[arg-type] - any field
+            TranslationRequest(texts=texts, target_language=to, **fields)
         )
 
     async def one(self, text: str = "hello", **more: object) -> Translation:
-        [result] = await self.all(text, **more)  # type: ignore[arg-type] - any field
+        [result] = await self.all(text, **more)
         return result
 
 

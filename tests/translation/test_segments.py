@@ -65,7 +65,7 @@ class Stage:
             now=lambda: NOON,
             clock=lambda: self.now,
             target_languages=targets,
-            options=SegmentOptions(**{"preview_interval_s": 0.0, **options}),  # type: ignore[arg-type] - any option
+            options=SegmentOptions(**{"preview_interval_s": 0.0, **options}),
         )
 
     async def _emit(self, result: TranslationResult) -> None:

@@ -45,6 +45,8 @@ function typeOf(schema) {
           ? typeOf(schema.additionalProperties)
           : "unknown"
       }>>`;
+    case undefined:
+      return "unknown";
     default:
       throw new Error(`no TypeScript for ${JSON.stringify(schema)}`);
   }

@@ -33,6 +33,18 @@ export interface AudioAck {
   readonly buffered_s: number;
 }
 
+/**
+ * What is done to a session's audio.
+ *
+ * Attributes:
+ *     preset: The preset; the installation's default if the session names none.
+ *     parameters: Each stage's parameters, by its name.
+ */
+export interface AudioInForce {
+  readonly preset: string;
+  readonly parameters: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
 /** Audio as base64, for clients that cannot send binary frames. */
 export interface AudioMessage {
   readonly type: "audio_chunk";
@@ -51,13 +63,27 @@ export interface Authenticate {
 
 export type ClientMessage = Authenticate | StartSession | JoinSession | LeaveSession | AudioMessage | UpdateSession | ResumeSession | EndSession | Subscribe | Unsubscribe | Heartbeat;
 
-/** The delta of an ``update_session``: unset fields stay as they are. */
+/**
+ * The delta of an ``update_session``: unset fields stay as they are.
+ *
+ * The fields behind ``glossary`` are fixed when a session starts: an update that names them with
+ * another value is told that they need a new session.
+ */
 export interface ConfigUpdate {
   readonly language?: string;
   readonly target_languages?: readonly string[];
   readonly preset?: string | null;
   readonly context?: string | null;
   readonly glossary?: Readonly<Record<string, string>>;
+  readonly model?: unknown;
+  readonly engine?: unknown;
+  readonly task?: unknown;
+  readonly policy?: unknown;
+  readonly sample_rate?: unknown;
+  readonly encoding?: unknown;
+  readonly diarization?: unknown;
+  readonly vad?: unknown;
+  readonly metadata?: unknown;
 }
 
 /** First message of every connection. */
@@ -311,13 +337,22 @@ export interface SessionStatistics {
   readonly inference_s?: number;
 }
 
-/** A change of the configuration is in force from here on. */
+/**
+ * A change of the configuration, the session's or the installation's, is in force from here on.
+ *
+ * Attributes:
+ *     config: What of the session's own configuration changed.
+ *     audio: What is done to the audio from here on, if that changed.
+ *     needs_new_session: Fields that were asked for, and that a running session cannot change.
+ */
 export interface SessionUpdated {
   readonly type: "session_updated";
   readonly session_id: string;
   readonly event_id?: number;
   readonly timestamp: string;
   readonly config: ConfigUpdate;
+  readonly audio?: AudioInForce | null;
+  readonly needs_new_session?: readonly string[];
 }
 
 /** Audio is ahead of what should be buffered; what was acknowledged is still safe. */

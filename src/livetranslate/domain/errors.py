@@ -2,6 +2,7 @@
 
     LiveTranslateError            code, retryable, HTTP status, optional field and retry delay
     ├── InvalidInput              400  the caller sent something wrong; ``field`` names it
+    │   ├── Invalid               422  several fields at once, each with its reason: ``problems``
     │   ├── SequenceGap           409  audio chunks are missing; carries ``expected_seq``
     │   └── MessageTooLarge       413
     ├── NotFound                  404
@@ -26,7 +27,8 @@ about HTTP responses or sockets.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 
 class LiveTranslateError(Exception):
@@ -59,6 +61,41 @@ class InvalidInput(LiveTranslateError):
 
     code = "invalid_input"
     status = 400
+
+
+class Problem(NamedTuple):
+    """A field that cannot stay as it is, by its dotted path, and why."""
+
+    field: str
+    reason: str
+
+
+class Invalid(InvalidInput):
+    """Settings that cannot be taken; ``problems`` has every wrong field with its reason.
+
+    Attributes:
+        fields: The wrong fields.
+        reasons: Why each of them cannot stay.
+    """
+
+    code = "invalid_settings"
+    status = 422
+    fields: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> Invalid:
+        """Return the error that tells these problems."""
+        listed = "; ".join(f"{one.field}: {one.reason}" for one in problems)
+        error = cls(f"wrong settings: {listed}", field=problems[0].field if problems else None)
+        error.fields = tuple(one.field for one in problems)
+        error.reasons = tuple(one.reason for one in problems)
+        return error
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every wrong field with its reason."""
+        return tuple(map(Problem, self.fields, self.reasons))
 
 
 class SequenceGap(InvalidInput):

@@ -7,6 +7,7 @@ final ones. On the wire each is a JSON object with its ``type``.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -41,10 +42,30 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag="session_started"):
     config: AppliedConfig
 
 
+class AudioInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done to a session's audio.
+
+    Attributes:
+        preset: The preset; the installation's default if the session names none.
+        parameters: Each stage's parameters, by its name.
+    """
+
+    preset: str
+    parameters: dict[str, dict[str, Any]]
+
+
 class SessionUpdated(Event, frozen=True, kw_only=True, tag="session_updated"):
-    """A change of the configuration is in force from here on."""
+    """A change of the configuration, the session's or the installation's, is in force from here on.
+
+    Attributes:
+        config: What of the session's own configuration changed.
+        audio: What is done to the audio from here on, if that changed.
+        needs_new_session: Fields that were asked for, and that a running session cannot change.
+    """
 
     config: ConfigUpdate
+    audio: AudioInForce | None = None
+    needs_new_session: tuple[str, ...] = ()
 
 
 class TranscriptionResult(Event, frozen=True, kw_only=True, tag="transcription_result"):

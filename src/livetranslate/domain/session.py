@@ -103,25 +103,58 @@ class SessionConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ConfigUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The delta of an ``update_session``: unset fields stay as they are."""
+    """The delta of an ``update_session``: unset fields stay as they are.
+
+    The fields behind ``glossary`` are fixed when a session starts: an update that names them with
+    another value is told that they need a new session.
+    """
 
     language: str | msgspec.UnsetType = msgspec.UNSET
     target_languages: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     preset: str | None | msgspec.UnsetType = msgspec.UNSET
     context: str | None | msgspec.UnsetType = msgspec.UNSET
     glossary: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    model: Any = msgspec.UNSET
+    engine: Any = msgspec.UNSET
+    task: Any = msgspec.UNSET
+    policy: Any = msgspec.UNSET
+    sample_rate: Any = msgspec.UNSET
+    encoding: Any = msgspec.UNSET
+    diarization: Any = msgspec.UNSET
+    vad: Any = msgspec.UNSET
+    metadata: Any = msgspec.UNSET
 
     def changes(self) -> dict[str, Any]:
-        """Return the fields that are set."""
+        """Return the fields that are set and that a running session can change."""
         return {
             name: value
             for name in self.__struct_fields__
-            if (value := getattr(self, name)) is not msgspec.UNSET
+            if name not in FIXED and (value := getattr(self, name)) is not msgspec.UNSET
         }
+
+    def fixed(self, config: SessionConfig) -> tuple[str, ...]:
+        """Return the fields that are set to something else and need a new session for it."""
+        return tuple(
+            name
+            for name in FIXED
+            if (value := getattr(self, name)) is not msgspec.UNSET
+            and value != msgspec.to_builtins(getattr(config, name))
+        )
+
+    def changeable(self) -> ConfigUpdate:
+        """Return the part that a running session can change."""
+        return ConfigUpdate(**self.changes())
 
     def apply(self, config: SessionConfig) -> SessionConfig:
         """Return ``config`` with this delta applied."""
         return msgspec.structs.replace(config, **self.changes())
+
+
+FIXED = (
+    *("model", "engine", "task", "policy", "sample_rate", "encoding", "diarization", "vad"),
+    "metadata",
+)
+"""Fields of a session's configuration that stay as they were at its start."""
 
 
 class AppliedConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         recorder_failing_s: Seconds for which the recorder could not write; 0 while it can.
         events_lost: Events that the recorder gave up lately.
         differences: What database and log disagree about, by session.
+        configuration_error: Why the configuration file is refused, or None.
     """
 
     heartbeats_s: Mapping[str, float] = {}
@@ -62,6 +63,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     recorder_failing_s: float = 0.0
     events_lost: int = 0
     differences: Mapping[str, str] = {}
+    configuration_error: str | None = None
 
 
 BREAKER_VALUES = {"closed": 0.0, "half_open": 0.5}
@@ -108,6 +110,15 @@ def observations(seen: Snapshot, limits: Thresholds) -> Iterator[Observation]:
             message=f"{instance} does not answer; requests go elsewhere or are refused at once",
         )
     yield from _database(seen, limits)
+    yield Observation(
+        rule="configuration",
+        severity=Severity.WARNING,
+        value=float(seen.configuration_error is not None),
+        threshold=0,
+        clear_at=0,
+        message=f"the configuration file is refused, the one before stays: "
+        f"{seen.configuration_error}",
+    )
     for session_id, difference in seen.differences.items():
         yield Observation(
             rule="session_difference",

@@ -50,6 +50,7 @@ class AlertSources(msgspec.Struct, frozen=True, kw_only=True):
         database: Why the database cannot be reached, or None.
         breakers: State of each instance's circuit breaker.
         differences: What database and log disagree about, by session.
+        configuration: Why the configuration file is refused, or None.
     """
 
     reports: Callable[[], Sequence[ReportAge]]
@@ -58,6 +59,7 @@ class AlertSources(msgspec.Struct, frozen=True, kw_only=True):
     database: Callable[[], Awaitable[str | None]] | None = None
     breakers: Callable[[], Mapping[str, str]] = dict[str, str]
     differences: Callable[[], Mapping[str, str]] = dict[str, str]
+    configuration: Callable[[], str | None] = lambda: None
 
 
 class AlertWatch:
@@ -98,9 +100,14 @@ class AlertWatch:
         *,
         breakers: Callable[[], Mapping[str, str]] | None = None,
         differences: Callable[[], Mapping[str, str]] | None = None,
+        configuration: Callable[[], str | None] | None = None,
     ) -> None:
         """Look at more figures than those known from the start."""
-        given = {"breakers": breakers, "differences": differences}
+        given = {
+            "breakers": breakers,
+            "differences": differences,
+            "configuration": configuration,
+        }
         added = {name: source for name, source in given.items() if source is not None}
         self._sources = msgspec.structs.replace(self._sources, **added)
 
@@ -164,6 +171,7 @@ class AlertWatch:
             recorder_failing_s=recorder.failing_s if recorder else 0.0,
             events_lost=self._lost.total(now),
             differences=sources.differences(),
+            configuration_error=sources.configuration(),
         )
 
 

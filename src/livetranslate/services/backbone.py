@@ -1,6 +1,6 @@
-"""What the sessions of an installation stand on: their log and the workers' desk.
+"""What the sessions of an installation stand on: log, workers' desk, and shared configuration.
 
-Without Redis both live in this process. With it, every process that is told the same ``REDIS_URL``
+Without Redis they live in this process. With it, every process that is told the same ``REDIS_URL``
 shares them, and sessions outlive any of these processes.
 """
 
@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from livetranslate.domain.errors import InvalidInput
+from livetranslate.sessions.configuration.memory import MemoryConfiguration
+from livetranslate.sessions.configuration.redis.store import RedisConfiguration
 from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.desk.redis.desk import RedisDesk
 from livetranslate.sessions.log.memory import MemorySessionLog
@@ -25,11 +27,13 @@ class OwnBackbone:
     Attributes:
         log: Log of the live sessions.
         desk: Jobs and reports of the workers.
+        configuration: What is configured for all processes.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.log = MemorySessionLog(settings.log_options())
         self.desk = MemoryDesk()
+        self.configuration = MemoryConfiguration()
 
     async def start(self) -> None:
         """There is nothing to begin with."""
@@ -55,6 +59,7 @@ class SharedBackbone:
     Attributes:
         log: Log of the live sessions.
         desk: Jobs and reports of the workers.
+        configuration: What is configured for all processes.
         connection: This process's way to Redis.
 
     Raises:
@@ -80,6 +85,7 @@ class SharedBackbone:
             responses=settings.redis_worker_response_queue,
         )
         self.desk = RedisDesk(self.connection, self._channels, queue=queue)
+        self.configuration = RedisConfiguration(self.connection, self._channels, queue=queue)
 
     async def start(self) -> None:
         """Begin to look at the workers; Redis may come later."""

@@ -16,7 +16,9 @@ from livetranslate.monitoring.metrics import Metrics
 from livetranslate.monitoring.rules import Thresholds
 from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWatch
 from livetranslate.services.backbone import SharedBackbone, make_backbone
+from livetranslate.services.configuration.keeper import ConfigurationKeeper
 from livetranslate.services.kept import Kept
+from livetranslate.services.logs import configure_logs
 from livetranslate.services.realtime.edge import Edge
 from livetranslate.services.realtime.options import EdgeOptions
 from livetranslate.sessions.balancing import Balancer
@@ -29,6 +31,7 @@ from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
+from livetranslate.storage.notes import SqlSessionNotes
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import migrate
 from livetranslate.storage.speakers import SqlSpeakers
@@ -59,7 +62,8 @@ class Core:
         keeps_records: Whether sessions are written to the database.
 
     Attributes:
-        settings: The process's settings.
+        settings: The process's settings, as it was started with them.
+        configuration: Its settings as they are configured now.
         backbone: What holds log and desk; whoever runs the process opens and closes it.
         log: Log of the live sessions.
         desk: Jobs and reports of the workers.
@@ -68,6 +72,7 @@ class Core:
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
         naming: Names for speakers of live and ended sessions.
+        notes: Its writes of how they fare.
         kept: Reads and removal of what is kept, or None if nothing is.
         metrics: Figures for Prometheus.
         machine: How busy the machine is.
@@ -80,23 +85,29 @@ class Core:
         self.backbone = make_backbone(settings)
         self.log: SessionLog = self.backbone.log
         self.desk: Desk = self.backbone.desk
+        self.configuration = ConfigurationKeeper(settings, self.backbone.configuration)
+        self.configuration.listen(self._configure)
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
         store = SqlSpeakers(self.database) if self.database else None
         self.naming = SpeakerNaming(self.log, store)
+        self.notes = SqlSessionNotes(self.database) if self.database else None
         reconciler = self._reconciler()
         self.manager = SessionManager(
             self.log,
             self.records,
+            notes=self.notes,
             duties=[Balancer(self.desk, SystemClock()), *([reconciler] if reconciler else [])],
             options=ManagerOptions(sessions_stay=self.shared),
             watcher=self.naming.recorded,
+            presets=self.configuration,
         )
         self.kept = self._kept()
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()
         self.machine = Machine()
         self.alerts = self._alert_watch()
+        self.alerts.watch(configuration=self.configuration.problem)
         if reconciler is not None:
             self.alerts.watch(differences=lambda: reconciler.differences)
         self._watching: asyncio.Task[None] | None = None
@@ -114,7 +125,7 @@ class Core:
         return round(time.monotonic() - self._started, 3)
 
     async def start(self) -> None:
-        """Bring the database's schema up to date and begin with the upkeep."""
+        """Bring the database's schema up to date, and begin with the upkeep."""
         if self.database is not None:
             await migrate(self.database)
         self.manager.start()
@@ -162,6 +173,13 @@ class Core:
             audio=self.settings.livetranslate_data / "audio",
             retention_days=self.settings.retention_days,
         )
+
+    def _configure(self, settings: Settings, fields: frozenset[str]) -> None:
+        """Put in force what of a changed configuration can be while sessions run."""
+        if "log_level" in fields:
+            configure_logs(settings.log_level)
+        if "websocket_max_connections" in fields:
+            self.edge.configure(edge_options(settings))
 
     def _reconciler(self) -> Reconciler | None:
         """Return what compares database and log, where all sessions of the one are in the other.

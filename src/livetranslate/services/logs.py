@@ -8,6 +8,11 @@ import sys
 
 import structlog
 
+from livetranslate.services.activity import ActivityLog
+
+ACTIVITY = ActivityLog()
+"""The newest lines of this process; logging is one a process, and so is this."""
+
 
 def configure_logs(level: str) -> None:
     """Set up structlog and the libraries' loggers.
@@ -30,6 +35,7 @@ def configure_logs(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ACTIVITY.note,
             *([structlog.processors.format_exc_info] if as_json else []),
             renderer,
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 
 import structlog
 
@@ -10,6 +11,24 @@ RESERVED = 256
 """Open files beside the connections: models, database, workers, logs."""
 
 _log = structlog.get_logger(__name__)
+
+
+def raise_open_files(needed: int) -> int:
+    """Raise the process's limit of open files as far as needed and allowed.
+
+    Returns:
+        The limit in force.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft == unlimited:
+        return sys.maxsize
+    if soft >= needed:
+        return soft
+    allowed = needed if hard == unlimited else min(needed, hard)
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def allow_open_files(connections: int) -> int:
@@ -24,13 +43,7 @@ def allow_open_files(connections: int) -> int:
         The limit in force.
     """
     needed = connections + RESERVED
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = resource.RLIM_INFINITY
-    if soft == unlimited or soft >= needed:
-        return soft
-    allowed = needed if hard == unlimited else min(needed, hard)
-    if allowed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    allowed = raise_open_files(needed)
     if allowed < needed:
         _log.warning(
             "open_files_limited",

@@ -11,13 +11,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import livetranslate
+from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
+from livetranslate.services.api.configuration import configuration_router
 from livetranslate.services.api.correlations import correlations_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
+from livetranslate.services.api.logs import logs_router
 from livetranslate.services.api.pool import pool_router
 from livetranslate.services.api.sessions import sessions_router
 from livetranslate.services.api.status import (
@@ -27,21 +30,27 @@ from livetranslate.services.api.status import (
     status_router,
     workers_status,
 )
+from livetranslate.services.api.timeline import live_figures, timeline_router
+from livetranslate.services.api.timing import timing_router
 from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
-from livetranslate.services.gateway.options import rate_limit_options
+from livetranslate.services.gateway.options import gateway_options, rate_limit_options
 from livetranslate.services.gateway.routes import services_router
 from livetranslate.services.google_meet import meet_options
+from livetranslate.services.logs import ACTIVITY
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
 from livetranslate.services.realtime.websocket import NativeSocket
 from livetranslate.services.request_ids import RequestIdMiddleware
 from livetranslate.services.sockets import Sockets
+from livetranslate.services.timekeeping import Timekeeper
 from livetranslate.services.uploads import Uploads
+from livetranslate.storage.figures import FiguresReader
+from livetranslate.storage.timeline import SessionTimeline
 from livetranslate.translation.base import Translator
 
 PASSED_ON = ("whisper", "translation")
@@ -64,6 +73,7 @@ def create_orchestration_app(
     subscriptions = Subscriptions(
         _sources(core, gateway), period_s=core.edge.options.service_period_s
     )
+    core.configuration.listen(lambda settings, _: gateway.configure(gateway_options(settings)))
     core.alerts.watch(breakers=lambda: _breakers(gateway))
     core.alerts.listen(
         lambda changes: subscriptions.announce(Service.ALERTS, core.alerts.describe(changes))
@@ -115,15 +125,24 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     app.include_router(connections_router(core))
     app.include_router(pool_router(core))
     app.include_router(alerts_router(core.alerts.book))
+    app.include_router(configuration_router(core))
+    app.include_router(logs_router(ACTIVITY))
     uploads = Uploads(
         core.edge,
         max_bytes=settings.direct_max_mb * 1024 * 1024,
         wait_s=settings.service_timeout,
     )
     app.include_router(upload_router(uploads))
-    if core.kept is not None:
-        kept = core.kept
-        app.include_router(sessions_router(kept.history, kept.live, kept.removal.remove))
+    if core.kept is not None and core.database is not None and core.notes is not None:
+        kept, figures = core.kept, FiguresReader(core.database)
+        app.include_router(
+            sessions_router(kept.history, kept.live, kept.removal.remove, figures=figures)
+        )
+        timeline = SessionTimeline(core.database)
+        timekeeper = Timekeeper(timeline, core.notes)
+        live = live_figures(core.manager.state, SAMPLE_RATE)
+        app.include_router(timing_router(timekeeper))
+        app.include_router(timeline_router(timeline, timekeeper, figures, live))
     app.include_router(correlations_router(core.naming, meet_options(settings)))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))

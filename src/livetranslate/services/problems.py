@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse
 
 from livetranslate.domain.errors import (
     InternalError,
+    Invalid,
     InvalidInput,
     LiveTranslateError,
     SequenceGap,
@@ -60,6 +61,8 @@ def problem_details(error: LiveTranslateError) -> dict[str, Any]:
         details["retry_after_s"] = error.retry_after_s
     if isinstance(error, UnsupportedLanguage):
         details["available"] = list(error.available)
+    if isinstance(error, Invalid):
+        details["errors"] = [{"field": one.field, "message": one.reason} for one in error.problems]
     if isinstance(error, SequenceGap):
         details["expected_seq"] = error.expected_seq
     return details

@@ -28,7 +28,7 @@ from livetranslate.services.whisper import create_whisper_app
 from livetranslate.services.worker_app import WorkerRole, create_worker_app
 from livetranslate.services.workers import LocalWorkers
 from livetranslate.settings import Settings
-from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
+from livetranslate.translation.remote import RemoteTranslator
 from livetranslate.translation.service import LocalTranslator
 
 _log = structlog.get_logger(__name__)
@@ -47,8 +47,7 @@ class Closable(Protocol):
 
 def remote_translator(settings: Settings) -> RemoteTranslator:
     """Return the translation service as a translator."""
-    urls = tuple(url.partition(";")[0] for url in settings.translation_service_url)
-    return RemoteTranslator(RemoteOptions(urls=urls, timeout_s=settings.service_timeout))
+    return RemoteTranslator(settings.remote_translation_options())
 
 
 async def run_up(
@@ -78,7 +77,7 @@ async def run_up(
         ),
         _server(create_whisper_app(core), sockets["whisper"], settings),
         _server(
-            create_translation_app(translator, close_translator=False),
+            create_translation_app(translator, close_translator=False, api_keys=_keys(settings)),
             sockets["translation"],
             settings,
         ),
@@ -148,7 +147,7 @@ async def run_translation(
 ) -> None:
     """Run the translation service."""
     translator = LocalTranslator(settings.translation_options())
-    app = create_translation_app(translator, close_translator=False)
+    app = create_translation_app(translator, close_translator=False, api_keys=_keys(settings))
     announcing = announcing_of(settings, "translation", port_of(bound))
     async with _open(translator), announced(announcing) as take_back:
         server = _server(app, bound, settings, before_stop=take_back)
@@ -164,6 +163,10 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         await main(stop)
 
     uvloop.run(serve())
+
+
+def _keys(settings: Settings) -> tuple[str, ...]:
+    return tuple(key.get_secret_value() for key in settings.api_keys)
 
 
 def _server(
@@ -225,11 +228,16 @@ async def _open(*parts: Closable) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def _backbone(core: Core) -> AsyncGenerator[None]:
-    """Reach for what the sessions stand on; it goes last, for all others write to it."""
+    """Reach for what the sessions stand on; it goes last, for all others write to it.
+
+    The configuration comes with it, before anything that it configures.
+    """
     await core.backbone.start()
     try:
+        await core.configuration.start()
         yield
     finally:
+        await core.configuration.close()
         await core.backbone.close()
 
 

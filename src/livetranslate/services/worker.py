@@ -31,6 +31,8 @@ from livetranslate.domain.session import SessionConfig
 from livetranslate.services.backbone import SharedBackbone
 from livetranslate.services.garbage import set_aside
 from livetranslate.services.logs import configure_logs
+from livetranslate.sessions.configuration.base import ConfigurationSource
+from livetranslate.sessions.configuration.presets import FollowedPresets
 from livetranslate.sessions.host.translating import Emit, HostTranslation, SessionTranslation
 from livetranslate.sessions.link.client import WorkerLink
 from livetranslate.sessions.log.base import SessionLog
@@ -39,7 +41,7 @@ from livetranslate.sessions.worker import Worker, WorkerOptions
 from livetranslate.settings import Settings, load_settings
 from livetranslate.speakers.choice import choose_embedding
 from livetranslate.translation.preferred import LocalFirst
-from livetranslate.translation.remote import RemoteOptions, RemoteTranslator
+from livetranslate.translation.remote import RemoteTranslator
 from livetranslate.translation.service import LocalTranslator
 
 TRANSLATION_AWAY_S = 15.0
@@ -54,11 +56,13 @@ class Reach(msgspec.Struct, frozen=True):
     Attributes:
         log: The sessions' logs.
         desk: Where jobs come from and reports go.
+        configuration: What is configured for all processes.
         patience_s: Seconds for which both may be out of reach before the worker gives up.
     """
 
     log: SessionLog
     desk: WorkerDesk
+    configuration: ConfigurationSource
     patience_s: float
 
 
@@ -79,10 +83,7 @@ def build_models(settings: Settings) -> ModelManager:
 
 def build_translator(settings: Settings) -> LocalFirst:
     """Return this process's translator: its own engines, then the translation service."""
-    urls = tuple(url.partition(";")[0] for url in settings.translation_service_url)
-    remote = RemoteOptions(
-        urls=urls, timeout_s=settings.service_timeout, patience_s=TRANSLATION_AWAY_S
-    )
+    remote = settings.remote_translation_options(patience_s=TRANSLATION_AWAY_S)
     return LocalFirst(LocalTranslator(settings.translation_options()), RemoteTranslator(remote))
 
 
@@ -92,13 +93,13 @@ async def reach(settings: Settings, link_path: Path | None) -> AsyncGenerator[Re
     if link_path is None:
         shared = SharedBackbone(settings)
         try:
-            yield Reach(shared.log, shared.desk, patience_s=math.inf)
+            yield Reach(shared.log, shared.desk, shared.configuration, patience_s=math.inf)
         finally:
             await shared.close()
         return
     link = await WorkerLink.connect(link_path)
     try:
-        yield Reach(link.log, link.desk, patience_s=0.0)
+        yield Reach(link.log, link.desk, link.configuration, patience_s=0.0)
     finally:
         await link.close()
 
@@ -113,6 +114,8 @@ async def serve(settings: Settings, link_path: Path | None, worker_id: str) -> i
     voices = choose_embedding(settings.model_dir)
     _log.info("voices", model=voices.embedding.capabilities.model, reason=voices.reason)
     async with reach(settings, link_path) as reached:
+        presets = FollowedPresets(reached.configuration)
+        await presets.start()
         worker = Worker(
             worker_id,
             reached.log,
@@ -128,6 +131,7 @@ async def serve(settings: Settings, link_path: Path | None, worker_id: str) -> i
             ),
             now=utc_now,
             voices=voices.embedding,
+            presets=presets,
         )
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, worker.drain)
@@ -138,6 +142,7 @@ async def serve(settings: Settings, link_path: Path | None, worker_id: str) -> i
         except BackendUnavailable:
             _log.info("main process gone", worker_id=worker_id)
         finally:
+            await presets.close()
             await translator.close()
     return worker.exit_code
 

@@ -43,7 +43,12 @@ class LocalWorkers:
         self._silent_s = options.health.silent_s
         self._folder = Path(tempfile.mkdtemp(prefix="livetranslate-"))
         self._server = (
-            LogServer(backbone.log, backbone.desk, self._folder / "log.sock")
+            LogServer(
+                backbone.log,
+                backbone.desk,
+                self._folder / "log.sock",
+                backbone.configuration,
+            )
             if isinstance(backbone, OwnBackbone)
             else None
         )

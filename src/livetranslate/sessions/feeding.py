@@ -6,6 +6,8 @@ import asyncio
 from typing import Protocol
 
 from livetranslate.domain.errors import SessionBusy
+from livetranslate.timing.arrivals import Arrivals
+from livetranslate.timing.observations import Observation
 
 
 class Feeder(Protocol):
@@ -24,14 +26,22 @@ class FeedSlot:
         feeder: The connection.
         name: What the log knows the connection by.
         next_seq: Number of the feeder's next chunk that does not name its own.
+        samples: Samples (16 kHz) of the session up to there.
+        arrivals: When its audio arrives.
+        observed: Observations of that which are not written yet.
         turn: Held while a chunk is appended, so that chunks keep the order they came in.
     """
 
-    def __init__(self, session_id: str, feeder: Feeder, name: str, *, next_seq: int) -> None:
+    def __init__(
+        self, session_id: str, feeder: Feeder, name: str, *, next_seq: int, samples: int = 0
+    ) -> None:
         self.session_id = session_id
         self.feeder = feeder
         self.name = name
         self.next_seq = next_seq
+        self.samples = samples
+        self.arrivals = Arrivals()
+        self.observed: list[Observation] = []
         self.turn = asyncio.Lock()
 
     def check(self, feeder: Feeder) -> None:

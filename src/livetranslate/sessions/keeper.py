@@ -24,6 +24,7 @@ from livetranslate.domain.errors import (
 )
 from livetranslate.domain.events import SessionEnded, SessionError, SessionEvent
 from livetranslate.domain.session import EndReason, SessionStatistics
+from livetranslate.sessions.chronicle import Chronicle
 from livetranslate.sessions.clock import Clock
 from livetranslate.sessions.feeding import FeedSlots
 from livetranslate.sessions.log.base import DeadLetter, SessionLog, SessionState
@@ -69,6 +70,7 @@ class Keeper:
         log: The sessions' logs.
         slots: The sessions that are fed here.
         recorder: What writes to the database, if anything does.
+        chronicle: What tells of changes of workers.
         duties: What else is done while this process looks after all.
         clock: Tells the time.
         options: Times.
@@ -80,6 +82,7 @@ class Keeper:
         slots: FeedSlots,
         recorder: Recorder | None,
         *,
+        chronicle: Chronicle,
         duties: Sequence[Duty] = (),
         clock: Clock,
         options: KeeperOptions,
@@ -87,6 +90,7 @@ class Keeper:
         self._source = log
         self._slots = slots
         self._recorder = recorder
+        self._chronicle = chronicle
         self._duties = duties
         self._clock = clock
         self._options = options
@@ -191,6 +195,7 @@ class Keeper:
                 await self._see_to(state)
             if self._recorder is not None and unrecorded(state, self._options):
                 self._recorder.adopt(state)
+        self._chronicle.workers(states)
         for event in self._queue.changed(states, self._clock.utc()):
             with suppress(NotFound, SessionClosed):
                 await self._source.append_system_events(event.session_id, [event])

@@ -18,6 +18,7 @@ from itertools import count
 import structlog
 
 from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
+from livetranslate.domain.audio import BYTES_PER_SAMPLE
 from livetranslate.domain.errors import (
     BackendUnavailable,
     Conflict,
@@ -27,6 +28,8 @@ from livetranslate.domain.errors import (
     SessionBusy,
     SessionClosed,
 )
+from livetranslate.domain.events import SessionError
+from livetranslate.domain.recording import AudioArchive
 from livetranslate.domain.session import (
     ConfigUpdate,
     EndReason,
@@ -36,11 +39,14 @@ from livetranslate.domain.session import (
     new_session_id,
 )
 from livetranslate.domain.speakers import SpeakerEvidence, check_evidence
+from livetranslate.sessions.chronicle import Chronicle
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
+from livetranslate.sessions.notes import SessionNotes
 from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState, Watcher
+from livetranslate.sessions.recording import Recordings
 from livetranslate.sessions.records import SessionRecords
 
 _log = structlog.get_logger(__name__)
@@ -70,11 +76,13 @@ class SessionManager:
     Args:
         log: The sessions' logs.
         records: The database, or None to keep nothing.
+        notes: What notes how sessions fare, or None.
         duties: What is done besides while this process looks after all sessions.
         options: Times.
         clock: Tells the time; the machine's by default.
         presets: Knows which audio presets there are.
         watcher: Is told of events once they are in the database.
+        archive: Where the audio of sessions is kept that ask for it; None to keep none.
     """
 
     def __init__(
@@ -82,14 +90,17 @@ class SessionManager:
         log: SessionLog,
         records: SessionRecords | None = None,
         *,
+        notes: SessionNotes | None = None,
         duties: Sequence[Duty] = (),
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
         presets: AudioPresets | None = None,
         watcher: Watcher | None = None,
+        archive: AudioArchive | None = None,
     ) -> None:
         self.options = options or ManagerOptions()
         self._presets = presets or NamedPresets()
+        self._recordings = Recordings(archive, self._tell) if archive else None
         self.log = log
         self._records = records
         self._clock = clock or SystemClock()
@@ -99,10 +110,12 @@ class SessionManager:
         self._detaching: set[asyncio.Task[None]] = set()
         self._opening: dict[str, asyncio.Task[SessionState]] = {}
         self._accepting = True
+        self._chronicle = Chronicle(notes, self._clock)
         self._recorder = (
             Recorder(
                 log,
                 records,
+                chronicle=self._chronicle,
                 clock=self._clock,
                 options=self.options.recorder,
                 watcher=watcher,
@@ -114,6 +127,7 @@ class SessionManager:
             log,
             self._slots,
             self._recorder,
+            chronicle=self._chronicle,
             duties=duties,
             clock=self._clock,
             options=self.options,
@@ -135,6 +149,8 @@ class SessionManager:
         """
         self._accepting = False
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        if self._recordings is not None:
+            await self._recordings.close(grace_s)
         if self.options.sessions_stay:
             leaving = [self._detach(name, of) for of, name in self._slots.names().items()]
             await asyncio.gather(*leaving, *self._detaching, return_exceptions=True)
@@ -145,6 +161,7 @@ class SessionManager:
                 _log.error("stopped before all was written", sessions=left)
         if self._recorder is not None:
             await self._recorder.close()
+        await self._chronicle.close(grace_s)
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.gather(self._upkeep, return_exceptions=True)
@@ -222,11 +239,18 @@ class SessionManager:
         async with slot.turn:
             slot.check(feeder)
             wanted = slot.next_seq if seq is None else seq
+            arrived_s = self._clock.utc().timestamp()
             try:
                 appended = await self._append(slot, wanted, pcm)
             except SessionBusy:
                 self._slots.lose(session_id, slot.name, taken_over=True)
+                if self._recordings is not None:
+                    self._recordings.finish(session_id)
                 raise
+            if wanted >= slot.next_seq:
+                self._chronicle.audio(slot, len(pcm) // BYTES_PER_SAMPLE, arrived_s)
+                if self._recordings is not None:
+                    self._recordings.accept(session_id, pcm)
             slot.next_seq = appended.seq + 1
             return appended
 
@@ -242,7 +266,11 @@ class SessionManager:
         state = await self.log.attach(session_id, name)
         if state.ending is not None:
             return state
-        self._slots.put(FeedSlot(session_id, feeder, name, next_seq=state.next_seq))
+        slot = FeedSlot(session_id, feeder, name, next_seq=state.next_seq, samples=state.samples)
+        self._slots.put(slot)
+        self._chronicle.tell(session_id, "session_resumed", next_seq=state.next_seq)
+        if self._recordings is not None:
+            self._recordings.begin(session_id, state.config, start=state.samples)
         _log.info("session resumed", session_id=session_id, next_seq=state.next_seq)
         return state
 
@@ -253,6 +281,7 @@ class SessionManager:
         """
         slot = self._slots.drop(session_id, feeder)
         if slot is not None:
+            self._chronicle.left(slot)
             await self._detach(slot.name, session_id)
 
     async def leave(self, session_id: str, feeder: Feeder) -> None:
@@ -278,7 +307,14 @@ class SessionManager:
 
         Raises NotFound.
         """
+        if self._recordings is not None:
+            if reason is EndReason.DELETED:
+                await self._recordings.discard(session_id)
+            else:
+                self._recordings.finish(session_id)
         await self.log.append_end(session_id, reason)
+        if (slot := self._slots.get(session_id)) is not None:
+            self._chronicle.left(slot)
 
     async def keep_alive(self, session_id: str) -> None:
         """Note a listener's activity; raises NotFound."""
@@ -326,9 +362,14 @@ class SessionManager:
 
     async def _detach(self, name: str, session_id: str) -> None:
         """Take a feeder off its session; one that nobody takes off counts as gone by itself."""
+        if self._recordings is not None:
+            self._recordings.finish(session_id)
         with suppress(NotFound, BackendUnavailable):
             if await self.log.detach(session_id, name):
                 _log.info("session lost its feeder", session_id=session_id)
+                state = await self.log.state(session_id)
+                if state.ending is None:
+                    self._chronicle.tell(session_id, "feeder_lost", severity="warning")
 
     async def _append(self, slot: FeedSlot, seq: int, pcm: bytes) -> Appended:
         """Append a chunk; while the log is away, try again for as long as its feeder is there.
@@ -345,6 +386,17 @@ class SessionManager:
                     raise
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
             pause_s = min(2 * pause_s, self.options.longest_retry_s)
+
+    async def _tell(self, session_id: str, error: LiveTranslateError) -> None:
+        """Tell a session of something that went wrong beside it."""
+        told = SessionError(
+            session_id=session_id,
+            timestamp=self._clock.utc(),
+            code="audio_not_stored",
+            message=error.message,
+        )
+        with suppress(LiveTranslateError):
+            await self.log.append_system_events(session_id, [told])
 
     def _vacate(self, session_id: str, feeder: Feeder) -> None:
         slot = self._slots.drop(session_id, feeder)
@@ -375,6 +427,8 @@ class SessionManager:
                 await self._records.delete(session_id)
             raise
         self._slots.put(FeedSlot(session_id, feeder, name, next_seq=0))
+        if self._recordings is not None:
+            self._recordings.begin(session_id, config, start=0)
         if self._recorder is not None:
             self._recorder.follow(session_id)
         _log.info("session opened", session_id=session_id, kind=kind)

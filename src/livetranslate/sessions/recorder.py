@@ -25,6 +25,7 @@ from livetranslate.domain.events import (
     is_preview,
 )
 from livetranslate.domain.session import EndReason, SessionStatus
+from livetranslate.sessions.chronicle import Chronicle
 from livetranslate.sessions.clock import Clock
 from livetranslate.sessions.log.base import SessionLog, SessionState
 from livetranslate.sessions.records import SessionRecords
@@ -87,6 +88,7 @@ class Recorder:
     Args:
         log: Where the events are.
         records: Where they go.
+        chronicle: What tells of the database's absence once it is back, if anything does.
         clock: Tells for how long writes have failed.
         options: Batches, pauses and when to give up.
         watcher: Is told of events once they are written; what it raises is its own fault.
@@ -97,11 +99,13 @@ class Recorder:
         log: SessionLog,
         records: SessionRecords,
         *,
+        chronicle: Chronicle | None = None,
         clock: Clock,
         options: RecorderOptions | None = None,
         watcher: Watcher | None = None,
     ) -> None:
         self._watcher = watcher
+        self._chronicle = chronicle
         self._source = log
         self._records = records
         self._clock = clock
@@ -283,13 +287,19 @@ class Recorder:
                     self._failing.pop(session_id, None)
                     return False
             else:
-                self._failing.pop(session_id, None)
+                self._recovered(session_id)
                 return True
             since = self._failing.setdefault(session_id, self._clock.monotonic())
             if self._clock.monotonic() - since >= self._options.give_up_s:
                 raise _GivenUp
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._options.longest_retry_s)
+
+    def _recovered(self, session_id: str) -> None:
+        since = self._failing.pop(session_id, None)
+        if since is not None and self._chronicle is not None:
+            away_s = round(self._clock.monotonic() - since, 3)
+            self._chronicle.tell(session_id, "recording_delayed", severity="warning", away_s=away_s)
 
     def _note(self, session_id: str, error: Exception) -> None:
         # A driver's own message may quote what was to be written, and that is nobody's business.

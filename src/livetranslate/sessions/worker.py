@@ -44,7 +44,6 @@ from livetranslate.sessions.work import (
     WorkerDesk,
     WorkerReport,
 )
-from livetranslate.speakers.light.embedding import LightEmbedding
 from livetranslate.speakers.voices import VoiceEmbedding
 
 _log = structlog.get_logger(__name__)
@@ -114,7 +113,7 @@ class Worker:
         voices: VoiceEmbedding | None = None,
     ) -> None:
         self._presets = presets or NamedPresets()
-        self._voices = voices or LightEmbedding()
+        self._voices = voices
         self._worker_id = worker_id
         self._log = log
         self._desk = desk

@@ -54,7 +54,7 @@ async def backup(database: Database, file: Path, *, at: datetime) -> BackupHeade
     partial = file.with_name(f"{file.name}.partial")
     try:
         with _file_errors(file), gzip.open(partial, "wb") as stream:
-            async with database.read() as connection:
+            async with database.patient() as door, door.read() as connection:
                 if not database.is_sqlite:
                     snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
                     await connection.execute(text(snapshot))
@@ -80,7 +80,7 @@ async def restore(database: Database, file: Path) -> BackupHeader:
                 " restore it with the version that made it, or a newer one",
                 field=str(file),
             )
-        async with database.write() as connection:
+        async with database.patient() as door, door.write() as connection:
             await connection.run_sync(_load, frames, header)
     return header
 

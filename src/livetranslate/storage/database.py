@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
+import msgspec
 from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -78,6 +79,18 @@ class Database:
     def load(self) -> GateLoad:
         """Return how many operations run and wait."""
         return self._gate.load()
+
+    @asynccontextmanager
+    async def patient(self) -> AsyncGenerator[Database, None]:
+        """Yield another door to the same database, behind which a statement may take its time.
+
+        For what works on whole tables: migrations, backups.
+        """
+        door = Database(msgspec.structs.replace(self.options, statement_timeout_s=None))
+        try:
+            yield door
+        finally:
+            await door.close()
 
     async def close(self) -> None:
         """Close all connections."""

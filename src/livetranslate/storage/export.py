@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import html
+from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 
 import msgspec
-import pysubs2
 
+from livetranslate.domain.errors import InvalidInput
 from livetranslate.storage.found import Transcript, TranscriptSegment
+from livetranslate.storage.minutes import minutes
+from livetranslate.storage.subtitles import Cue, subtitle_file
 
-SHORTEST_SUBTITLE_S = 0.5
-"""Players drop subtitles without a duration."""
+Texts = tuple[str, ...]
+TextOf = Callable[[TranscriptSegment], Texts]
 
 
 class ExportFormat(str, Enum):
@@ -38,7 +41,13 @@ _MEDIA_TYPES = {
 }
 
 
-def export(transcript: Transcript, form: ExportFormat, *, language: str | None = None) -> bytes:
+def export(
+    transcript: Transcript,
+    form: ExportFormat,
+    *,
+    language: str | None = None,
+    bilingual: bool = False,
+) -> bytes:
     """Return the transcript as a file in UTF-8.
 
     Args:
@@ -46,75 +55,41 @@ def export(transcript: Transcript, form: ExportFormat, *, language: str | None =
         form: Format of the file.
         language: Write every segment in this language; one that has no translation into it stays
             as it was spoken. None: as spoken; JSON and Markdown then hold every translation.
+        bilingual: Write what was spoken and below it the translation into ``language``.
 
     Raises:
         UnsupportedLanguage: Nothing is in that language.
+        InvalidInput: Two languages are wanted, but no ``language`` is named.
     """
+    if bilingual and language is None:
+        raise InvalidInput("bilingual needs the second language", field="language")
     if language is not None:
         transcript = transcript.only(language)
+    texts = partial(_spoken, language=language, bilingual=bilingual)
     match form:
         case ExportFormat.JSON:
             return msgspec.json.encode(transcript)
         case ExportFormat.TXT:
-            text = _lines(transcript, language)
+            lines = [line for segment in transcript.segments for line in texts(segment)]
+            text = "".join(f"{line}\n" for line in lines)
         case ExportFormat.MD:
-            text = _markdown(transcript, language)
+            text = minutes(transcript, None if bilingual else language)
         case ExportFormat.SRT | ExportFormat.VTT:
-            text = _subtitles(transcript, language, form)
+            text = subtitle_file(_cues(transcript, texts), form.value)
     return text.encode()
 
 
-def _lines(transcript: Transcript, language: str | None) -> str:
-    lines = (_spoken(segment, language) for segment in transcript.segments)
-    return "".join(f"{line}\n" for line in lines)
+def _spoken(segment: TranscriptSegment, *, language: str | None, bilingual: bool) -> Texts:
+    """Return a segment's text with its speaker; below it, if wanted, its translation."""
+    text = " ".join((segment.text if bilingual else segment.text_in(language)).split())
+    first = f"{segment.speaker}: {text}" if segment.speaker and text else text
+    translated = segment.translations.get(language or "") if bilingual else None
+    below = " ".join(translated.translated_text.split()) if translated else ""
+    return (first, below) if below else (first,)
 
 
-def _spoken(segment: TranscriptSegment, language: str | None) -> str:
-    text = " ".join(segment.text_in(language).split())
-    return f"{segment.speaker}: {text}" if segment.speaker else text
-
-
-def _markdown(transcript: Transcript, language: str | None) -> str:
-    parts = [
-        f"# {_plain(transcript.title or transcript.session_id)}",
-        f"{transcript.created_at:%Y-%m-%d %H:%M} UTC · `{transcript.session_id}`",
-    ]
+def _cues(transcript: Transcript, text: TextOf) -> Iterator[Cue]:
+    """Yield a cue a segment; those without a time cannot be shown and are left out."""
     for segment in transcript.segments:
-        heading = f"**{_clock(segment.start)}**"
-        if segment.speaker:
-            heading += f" **{_plain(segment.speaker)}:**"
-        lines = [f"{heading} {_plain(segment.text_in(language))}"]
-        if language is None:
-            for target, translated in segment.translations.items():
-                lines.append(f"> *{target}:* {_plain(translated.translated_text)}")
-        parts.append("\n\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Return text on one line with the signs escaped that Markdown and HTML would take."""
-    line = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{sign}" if sign in "\\`*_[]#" else sign for sign in line)
-
-
-def _clock(seconds: float | None) -> str:
-    if seconds is None:
-        return "--:--:--"
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours:02}:{minute:02}:{second:02}"
-
-
-def _subtitles(transcript: Transcript, language: str | None, form: ExportFormat) -> str:
-    """Return subtitles; segments without a time cannot be shown and are left out."""
-    subtitles = pysubs2.SSAFile()
-    for segment in transcript.segments:
-        if segment.start is None:
-            continue
-        end = max(segment.end or 0.0, segment.start + SHORTEST_SUBTITLE_S)
-        line = _spoken(segment, language).replace("{", "(").replace("}", ")")
-        if form is ExportFormat.VTT:
-            line = html.escape(line, quote=False)
-        times = pysubs2.make_time(s=segment.start), pysubs2.make_time(s=end)
-        subtitles.append(pysubs2.SSAEvent(start=times[0], end=times[1], text=line))
-    return subtitles.to_string(form.value)
+        if segment.start is not None:
+            yield Cue(segment.start, segment.end or segment.start, text(segment))

@@ -87,12 +87,14 @@ class SessionDetail(SessionSummary, frozen=True, kw_only=True):
         metadata: The client's own data.
         spoken_languages: Languages heard.
         statistics: Totals once it has ended.
+        running: Figures while it lasts.
     """
 
     config: dict[str, Any]
     metadata: dict[str, Any]
     spoken_languages: list[str]
     statistics: dict[str, Any] | None
+    running: dict[str, Any] | None = None
 
 
 class TranslatedText(msgspec.Struct, frozen=True, kw_only=True):

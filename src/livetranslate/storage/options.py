@@ -25,7 +25,8 @@ class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_operations: Operations at once at most; the rest wait their turn.
         busy_timeout_s: Seconds that SQLite waits for another process's lock.
         connect_timeout_s: Seconds to wait for a new or a pooled connection to PostgreSQL.
-        statement_timeout_s: Seconds that PostgreSQL may take to answer one statement.
+        statement_timeout_s: Seconds that PostgreSQL may take to answer one statement; None for
+            any time.
     """
 
     url: str
@@ -34,7 +35,7 @@ class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_operations: int = 50
     busy_timeout_s: float = 10.0
     connect_timeout_s: float = 5.0
-    statement_timeout_s: float = 30.0
+    statement_timeout_s: float | None = 30.0
 
     def __repr__(self) -> str:
         """Leave out the URL, which may hold a password."""

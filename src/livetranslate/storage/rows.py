@@ -14,6 +14,7 @@ from livetranslate.domain.events import (
     SessionError,
     SessionStarted,
     SessionUpdated,
+    SpeakerUpdate,
     TranscriptionResult,
     TranslationResult,
 )
@@ -21,7 +22,7 @@ from livetranslate.domain.session import SessionConfig, SessionStatus
 
 Row = dict[str, Any]
 
-LifeEvent = SessionStarted | SessionUpdated | SessionError | SessionEnded
+LifeEvent = SessionStarted | SessionUpdated | SessionError | SessionEnded | SpeakerUpdate
 
 SOURCE = "whisper"
 """Where segments come from that our recognisers wrote."""
@@ -131,6 +132,9 @@ def life_row(event: LifeEvent | TranslationResult) -> Row:
     severity, source = "info", "session"
     if isinstance(event, TranslationResult):
         kind, severity, source = "translation_failed", "warning", "translation"
+    elif isinstance(event, SpeakerUpdate):
+        source = "speakers"
+        data["segments"] = len(data.pop("segment_ids"))
     elif isinstance(event, SessionError):
         severity = "error" if event.fatal else "warning"
     return {

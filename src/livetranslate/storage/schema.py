@@ -30,7 +30,7 @@ async def migrate(database: Database, revision: str = HEAD) -> str | None:
 
     Several processes may call this at once: one works, the others wait and find nothing to do.
     """
-    async with database.write() as connection:
+    async with database.patient() as door, door.write() as connection:
         await connection.run_sync(migrate_on, revision)
         return await connection.run_sync(current_revision)
 

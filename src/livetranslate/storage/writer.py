@@ -87,6 +87,7 @@ class EventWriter:
             case SpeakerUpdate():
                 await self.flush()
                 await self._relabel(event)
+                self._life.append(life_row(event))
             case SessionEnded():
                 self._life.append(life_row(event))
                 await self.flush()

@@ -30,11 +30,13 @@ class RemoteOptions(msgspec.Struct, frozen=True, kw_only=True):
         timeout_s: Seconds for an answer of one of them.
         patience_s: Seconds for which a service that has answered may be away, as it is while it is
             restarted: calls wait for it so long, and fail only then.
+        api_key: Key that the services ask for, if they do.
     """
 
     urls: tuple[str, ...]
     timeout_s: float = 30.0
     patience_s: float = 0.0
+    api_key: str | None = None
 
 
 AGAIN_S = 0.25
@@ -64,6 +66,7 @@ class RemoteTranslator:
         self._urls = [url.rstrip("/") for url in options.urls]
         self._timeout = aiohttp.ClientTimeout(total=options.timeout_s)
         self._patience_s = options.patience_s
+        self._headers = {"X-API-Key": options.api_key} if options.api_key else {}
         self._away_since: float | None = -math.inf
         self._current = 0
         self._session: aiohttp.ClientSession | None = None
@@ -121,7 +124,7 @@ class RemoteTranslator:
 
     async def _post(self, url: str, body: dict[str, Any]) -> list[Translation]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         try:
             async with self._session.post(f"{url}/api/translate", json=body) as response:
                 data = await response.read()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？])\s*|\n+")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？])\s*|\n+")
 _COMMA = re.compile(r"[,;:]\s+|、")
-_ENDS = (".", "!", "?", "…", "。", "！", "？")  # noqa: RUF001
+_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _CLOSERS = "\"'”’»)]"
 _MAX_OPENING = 200
 

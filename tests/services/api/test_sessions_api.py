@@ -103,6 +103,14 @@ async def test_transcript_in_each_format(api: Api) -> None:
     assert (await api.get(path, format="md")).text.startswith("# Talk 0")
 
 
+async def test_transcript_in_two_languages(api: Api) -> None:
+    path = f"/api/sessions/{A}/transcript"
+    both = await api.get(path, format="txt", language="es", bilingual="true")
+    assert both.text.splitlines() == ["hello world", "hola mundo"]
+    refused = (await api.get(path, 400, format="srt", bilingual="true")).json()
+    assert refused["field"] == "language"
+
+
 async def test_search(api: Api) -> None:
     body = (await api.get("/api/search", q="mun")).json()
     assert [hit["session_id"] for hit in body["hits"]] == [B, A]

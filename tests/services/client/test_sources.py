@@ -98,7 +98,7 @@ class FakePortAudio:
             raise OSError("no device")
         return {"default_samplerate": 48_000.0}
 
-    def RawInputStream(self, **settings: object) -> FakePortAudio:  # noqa: N802 - PortAudio's name
+    def RawInputStream(self, **settings: object) -> FakePortAudio:
         assert settings["samplerate"] == 48_000
         return self
 

@@ -31,6 +31,12 @@ export interface ClientOptions {
 const COLLECT_TIMEOUT_MS = 10_000;
 const PUMP_AGAIN_MS = 50;
 
+/** What of a running session's configuration can be changed. */
+type LiveChange = Pick<
+  ConfigUpdate,
+  "language" | "target_languages" | "preset" | "context" | "glossary"
+>;
+
 /**
  * Feeds one stretch of captioning to the platform and loses nothing on the way.
  *
@@ -52,7 +58,7 @@ export class SessionClient {
   #pushed = 0;
   #config: SessionConfig;
   /** Changes made while the session could not be told. */
-  #unsentUpdate: ConfigUpdate | null = null;
+  #unsentUpdate: LiveChange | null = null;
   #cancelPump: () => void = () => {};
   #cancelCollect: () => void = () => {};
 
@@ -113,7 +119,7 @@ export class SessionClient {
   }
 
   /** Changes languages or glossary for what follows. */
-  update(change: ConfigUpdate): void {
+  update(change: LiveChange): void {
     this.#config = { ...this.#config, ...change };
     if (!this.#offered) return;
     if (this.#stage === "starting" || this.#stage === "feeding") {

@@ -92,6 +92,11 @@ class Enhancer:
             waiting=self._waiting.tobytes(),
         )
 
+    @property
+    def wanted(self) -> AudioParameters:
+        """The stages that are to be in force; how streams are cut is not its concern."""
+        return self._wanted
+
     def configure(self, parameters: AudioParameters) -> bool:
         """Let other stages be in force from the next sample on; the first ones do not fade in.
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 import msgspec
 
 from livetranslate.domain.audio import SAMPLE_RATE
+from livetranslate.domain.errors import Problem
 
 
 class Range(NamedTuple):
@@ -22,13 +23,6 @@ class Range(NamedTuple):
     low: float
     high: float
     unit: str = ""
-
-
-class Problem(NamedTuple):
-    """A field that cannot stay as it is; ``field`` is dotted, such as ``limiter.ceiling_dbfs``."""
-
-    field: str
-    reason: str
 
 
 Hertz = Annotated[float, Range(20.0, SAMPLE_RATE / 2, "Hz")]

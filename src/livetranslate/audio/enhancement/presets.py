@@ -12,7 +12,6 @@ from livetranslate.audio.enhancement.parameters import (
     LimiterStage,
     NoiseReductionStage,
     VadStage,
-    VoiceEnhancementStage,
 )
 from livetranslate.domain.errors import InvalidInput
 
@@ -22,38 +21,40 @@ DEFAULT_PRESET = "default"
 PRESETS: Mapping[str, AudioParameters] = {
     DEFAULT_PRESET: AudioParameters(),
     "meeting": AudioParameters(
-        high_pass=HighPassStage(enabled=True),
+        vad=VadStage(enabled=True),
         compression=CompressionStage(enabled=True),
         limiter=LimiterStage(enabled=True),
     ),
     "telephony": AudioParameters(
-        high_pass=HighPassStage(enabled=True, low_cut_hz=200.0, high_cut_hz=3600.0),
-        compression=CompressionStage(enabled=True),
+        vad=VadStage(enabled=True),
         limiter=LimiterStage(enabled=True),
     ),
     "noisy": AudioParameters(
-        high_pass=HighPassStage(enabled=True),
-        noise_reduction=NoiseReductionStage(enabled=True),
+        vad=VadStage(enabled=True),
+        noise_reduction=NoiseReductionStage(enabled=True, reduction_db=6.0),
         limiter=LimiterStage(enabled=True),
     ),
     "music_off": AudioParameters(
-        vad=VadStage(enabled=True),
-        high_pass=HighPassStage(enabled=True, low_cut_hz=120.0),
+        vad=VadStage(enabled=True, attenuation_db=20.0),
         noise_reduction=NoiseReductionStage(enabled=True),
         limiter=LimiterStage(enabled=True),
     ),
     "broadcast": AudioParameters(
         high_pass=HighPassStage(enabled=True),
-        voice_enhancement=VoiceEnhancementStage(enabled=True),
-        compression=CompressionStage(enabled=True),
         limiter=LimiterStage(enabled=True),
     ),
 }
-"""Preset name → parameters."""
+"""Preset name → parameters. ``livetranslate bench enhancement`` says what each does to the error
+rate; a stage is off where that showed no gain."""
 
 
 class AudioPresets(Protocol):
     """Says which parameters a preset means at this moment; asked at each chunk, so quick."""
+
+    @property
+    def active(self) -> str:
+        """Name of the installation's default, which sessions have that name none."""
+        ...
 
     def parameters(self, preset: str | None) -> AudioParameters:
         """Return what a preset means now; None is the installation's default.
@@ -73,6 +74,11 @@ class NamedPresets:
 
     def __init__(self, presets: Mapping[str, AudioParameters] = PRESETS) -> None:
         self._presets = presets
+
+    @property
+    def active(self) -> str:
+        """Name of the default."""
+        return DEFAULT_PRESET
 
     def parameters(self, preset: str | None) -> AudioParameters:
         """Return a preset's parameters; see ``AudioPresets``."""

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetranslate.domain.errors import Unauthorized
 from livetranslate.monitoring.metrics import Metrics
+from livetranslate.services.gateway.websocket import refuse_with
 from livetranslate.services.problems import problem_response
 from livetranslate.services.realtime.credentials import check_key, header_key
 from livetranslate.services.realtime.options import EdgeOptions
@@ -22,24 +23,48 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """ASGI middleware: asks for an API key where keys are set; the web app itself is open."""
+    """ASGI middleware: asks for an API key where keys are set; the web app itself is open.
 
-    def __init__(self, app: ASGIApp, options: EdgeOptions, *, protects: tuple[str, ...]) -> None:
+    Args:
+        app: What is guarded.
+        options: With the keys.
+        protects: Prefixes of paths that need a key.
+        sockets: Prefixes of WebSockets that need one in their headers; others ask by themselves.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: EdgeOptions,
+        *,
+        protects: tuple[str, ...],
+        sockets: tuple[str, ...] = (),
+    ) -> None:
         self._app = app
         self._options = options
         self._protects = protects
+        self._sockets = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 401."""
-        if scope["type"] == "http" and self._closed(scope["path"]) and scope["method"] != "OPTIONS":
+        if self._closed(scope):
             try:
                 check_key(self._options, header_key(Headers(scope=scope)))
             except Unauthorized as error:
-                await problem_response(Request(scope), error)(scope, receive, send)
+                if scope["type"] == "websocket":
+                    await receive()
+                    await refuse_with(scope, send, error)
+                else:
+                    await problem_response(Request(scope), error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _closed(self, path: str) -> bool:
+    def _closed(self, scope: Scope) -> bool:
+        if scope["type"] == "websocket":
+            return bool(self._sockets) and scope["path"].startswith(self._sockets)
+        if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            return False
+        path: str = scope["path"]
         return path.startswith(self._protects) and not path.startswith(OPEN_PATHS)
 
 

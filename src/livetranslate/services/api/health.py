@@ -1,4 +1,4 @@
-"""Health of orchestration and of what it leans on; what the web app needs to know."""
+"""Health of orchestration and of what it leans on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse
 import livetranslate
 from livetranslate.domain.errors import LiveTranslateError
 from livetranslate.services.api.database_figures import database_health
-from livetranslate.services.api.status import models_status, pool_status
+from livetranslate.services.api.status import models_status
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.gateway import Gateway
+from livetranslate.settings.catalogue import label, needs_restart
 
 
 async def health(core: Core, service: str) -> dict[str, Any]:
@@ -31,8 +32,27 @@ async def health(core: Core, service: str) -> dict[str, Any]:
         "problems": problems,
         "connections": len(core.edge.connections),
         "redis": core.backbone.state(),
+        "configuration": configuration_state(core),
         "database": None if core.kept is None else database_health(core.kept),
         "recorder": None if recorder is None else msgspec.to_builtins(recorder),
+    }
+
+
+def configuration_state(core: Core) -> dict[str, Any]:
+    """Return which configuration is in force, and what keeps a newer one from it."""
+    keeper = core.configuration
+    return {
+        "version": keeper.shared.version,
+        "changed_at": keeper.shared.changed_at,
+        "changed_by": keeper.shared.changed_by,
+        "preset": keeper.active,
+        "file": str(keeper.file.path),
+        "file_exists": keeper.file.exists,
+        "refused": [{"field": one.field, "message": one.reason} for one in keeper.refused],
+        "ignored": list(keeper.ignored),
+        "not_kept": keeper.not_kept,
+        "waiting": keeper.waiting,
+        "needs_restart": [label(one) for one in needs_restart(keeper.settings, keeper.started)],
     }
 
 
@@ -78,7 +98,7 @@ async def all_models(core: Core, gateway: Gateway) -> dict[str, Any]:
 
 
 def health_router(core: Core, gateway: Gateway) -> APIRouter:
-    """Return ``/api/health*``, ``/api/config`` and ``/api/audio/models``."""
+    """Return ``/api/health*`` and ``/api/audio/models``."""
     router = APIRouter(prefix="/api", tags=["health"])
 
     @router.get("/health", summary="Own health")
@@ -95,17 +115,6 @@ def health_router(core: Core, gateway: Gateway) -> APIRouter:
         body = {"status": "not ready" if problems else "ready", "problems": problems}
         headers = {"Retry-After": "2"} if problems else None
         return JSONResponse(body, status_code=503 if problems else 200, headers=headers)
-
-    @router.get("/config", summary="What the web app needs")
-    async def config() -> dict[str, Any]:
-        return {
-            "version": livetranslate.__version__,
-            "speech": speech_now(core),
-            "limits": msgspec.to_builtins(core.edge.limits),
-            "upload_max_bytes": core.settings.direct_max_mb * 1024 * 1024,
-            "authentication": bool(core.settings.api_keys),
-            "pool": await pool_status(core),
-        }
 
     @router.get("/audio/models", summary="Models and devices of all services")
     async def models() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from livetranslate.domain.session import SessionStatus, check_session_id
 from livetranslate.storage.export import ExportFormat, export
+from livetranslate.storage.figures import FiguresReader
 from livetranslate.storage.found import SessionFilter
 from livetranslate.storage.history import MAX_PAGE, SessionHistory
 from livetranslate.storage.live import LiveHistory
@@ -27,7 +28,11 @@ Until = Annotated[
 
 
 def sessions_router(
-    history: SessionHistory, live: LiveHistory, remove: Callable[[str], Awaitable[None]]
+    history: SessionHistory,
+    live: LiveHistory,
+    remove: Callable[[str], Awaitable[None]],
+    *,
+    figures: FiguresReader | None = None,
 ) -> APIRouter:
     """Return the routes under ``/api/sessions`` and ``/api/search``.
 
@@ -35,10 +40,11 @@ def sessions_router(
         history: Reads of many sessions.
         live: Reads of one, which may be live.
         remove: Removes all of a session, which may be live too.
+        figures: Figures of live sessions.
     """
     router = APIRouter(prefix="/api", tags=["sessions"])
     _add_lists(router, history)
-    _add_one(router, live)
+    _add_one(router, live, figures)
 
     @router.delete("/sessions/{session_id}", status_code=204, summary="Remove all of a session")
     async def delete_session(session_id: SessionId) -> Response:
@@ -94,10 +100,14 @@ def _add_lists(router: APIRouter, history: SessionHistory) -> None:
     _ = (list_sessions, search)
 
 
-def _add_one(router: APIRouter, history: LiveHistory) -> None:
+def _add_one(router: APIRouter, history: LiveHistory, figures: FiguresReader | None) -> None:
     @router.get("/sessions/{session_id}", summary="One session with its totals")
     async def get_session(session_id: SessionId) -> Response:
-        return _json(await history.session(check_session_id(session_id)))
+        found = await history.session(check_session_id(session_id))
+        if found.ended_at is None and figures is not None:
+            running = msgspec.to_builtins(await figures.of(session_id))
+            found = msgspec.structs.replace(found, running=running)
+        return _json(found)
 
     @router.get("/sessions/{session_id}/transcript", summary="A transcript, also as a file")
     async def get_transcript(
@@ -106,9 +116,12 @@ def _add_one(router: APIRouter, history: LiveHistory) -> None:
         language: Annotated[
             str | None, Query(description="Translated into this language where possible.")
         ] = None,
+        bilingual: Annotated[
+            bool, Query(description="What was spoken, and below it the translation.")
+        ] = False,
     ) -> Response:
         transcript = await history.transcript(check_session_id(session_id))
-        content = export(transcript, format, language=language or None)
+        content = export(transcript, format, language=language or None, bilingual=bilingual)
         disposition = f'inline; filename="{session_id}.{format.value}"'
         headers = {"Content-Disposition": disposition}
         return Response(content, media_type=format.media_type, headers=headers)

@@ -24,6 +24,7 @@ from livetranslate.domain.errors import LiveTranslateError
 from livetranslate.services.cli import (
     bench,
     captions,
+    config,
     db,
     doctor,
     load,
@@ -44,6 +45,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     transcribe,
     models,
     pool,
+    config,
     db,
     doctor,
     load,

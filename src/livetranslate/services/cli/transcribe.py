@@ -12,8 +12,6 @@ from rich.markup import escape
 from livetranslate.services.cli.output import JsonOption, show_error, stderr, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from livetranslate.asr.files import FileOptions
     from livetranslate.asr.manager import ModelLease
     from livetranslate.domain.transcription import Transcription
@@ -189,7 +187,10 @@ async def _one(file: Path, lease: ModelLease, options: FileOptions) -> Transcrip
     )
     with Progress(*columns, console=stderr()) as bars:
         bar = bars.add_task(escape(file.name), total=1.0)
-        show: Callable[[float], None] = lambda share: bars.update(bar, completed=share)  # noqa: E731
+
+        def show(share: float) -> None:
+            bars.update(bar, completed=share)
+
         audio = await asyncio.to_thread(decode_file, file, field=str(file))
         found = await recognise_file(audio, lease, options, progress=show, clock=monotonic)
         show(1.0)

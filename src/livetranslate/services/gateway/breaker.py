@@ -75,6 +75,10 @@ class CircuitBreaker:
         self._probing = 0
         self._proven = 0
 
+    def configure(self, options: BreakerOptions) -> None:
+        """Open and close by other options from now on."""
+        self._options = options
+
     @property
     def failures(self) -> int:
         """Failures in a row."""

@@ -149,6 +149,13 @@ class Fleet:
         self._balancers = {name: SmoothRoundRobin() for name in services}
         self._backends: dict[str, dict[str, Backend]] = {name: {} for name in self._balancers}
 
+    def configure(self, breaker_options: BreakerOptions, pool_options: PoolOptions) -> None:
+        """Hold every instance to other options from now on, calls under way included."""
+        self.breaker_options, self.pool_options = breaker_options, pool_options
+        for backend in self.backends():
+            backend.breaker.configure(breaker_options)
+            backend.pool.configure(pool_options)
+
     @property
     def services(self) -> tuple[str, ...]:
         """Names of the services."""

@@ -84,23 +84,28 @@ class Gateway:
         self._headers: list[Header] = [(b"accept", b"application/json")]
         if options.api_key:
             self._headers.append((b"x-api-key", options.api_key.encode()))
-        self.fleet = Fleet(options.urls, options.breaker, PoolOptions(silence_s=options.timeout_s))
+        self.fleet = Fleet(options.urls, options.breaker, _pool(options))
         for service, urls in options.urls.items():
             for instance in configured(service, urls):
                 self.fleet.put(instance)
-        retry = RetryPolicy(attempts=options.retries)
-        self.http = HttpProxy(self.fleet, ProxyOptions(retry=retry, timeout_s=options.timeout_s))
+        self.http = HttpProxy(self.fleet, _proxy(options))
         self.websocket = WebSocketProxy(self.fleet)
-        self._monitor = HealthMonitor(
-            self.fleet,
-            MonitorOptions(
-                interval_s=options.health_interval_s,
-                timeout_s=min(CALL_S, options.health_interval_s),
-                paths=options.health_paths,
-            ),
-            self._headers,
-        )
+        self._monitor = HealthMonitor(self.fleet, _monitor(options), self._headers)
         self._registered: dict[str, Registered] = {}
+
+    def configure(self, options: GatewayOptions) -> None:
+        """Take other times, retries and breakers from now on; addresses stay as they are."""
+        self._options = msgspec.structs.replace(
+            self._options,
+            timeout_s=options.timeout_s,
+            retries=options.retries,
+            breaker=options.breaker,
+            health_interval_s=options.health_interval_s,
+            registration_ttl_s=options.registration_ttl_s,
+        )
+        self.fleet.configure(options.breaker, _pool(options))
+        self.http.configure(_proxy(options))
+        self._monitor.configure(_monitor(self._options))
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -241,3 +246,19 @@ class Gateway:
                 "instances cannot announce themselves here; SERVICE_DISCOVERY_ENABLED=true allows "
                 "it, and WHISPER_SERVICE_URL and TRANSLATION_SERVICE_URL name instances without"
             )
+
+
+def _pool(options: GatewayOptions) -> PoolOptions:
+    return PoolOptions(silence_s=options.timeout_s)
+
+
+def _proxy(options: GatewayOptions) -> ProxyOptions:
+    return ProxyOptions(retry=RetryPolicy(attempts=options.retries), timeout_s=options.timeout_s)
+
+
+def _monitor(options: GatewayOptions) -> MonitorOptions:
+    return MonitorOptions(
+        interval_s=options.health_interval_s,
+        timeout_s=min(CALL_S, options.health_interval_s),
+        paths=options.health_paths,
+    )

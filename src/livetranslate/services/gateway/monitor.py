@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -52,14 +53,23 @@ class HealthMonitor:
         self._fleet = fleet
         self._options = options
         self._headers = tuple(headers)
+        self._configured = asyncio.Event()
+
+    def configure(self, options: MonitorOptions) -> None:
+        """Ask in another way, from now on."""
+        self._options = options
+        self._configured.set()
 
     async def run(self) -> None:
         """Ask for ever."""
         while True:
             began = asyncio.get_running_loop().time()
+            self._configured.clear()
             await asyncio.gather(*(self.check(one) for one in self._fleet.backends()))
             spent = asyncio.get_running_loop().time() - began
-            await asyncio.sleep(max(0.0, self._options.interval_s - spent))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._options.interval_s - spent)):
+                    await self._configured.wait()
 
     async def describe(self) -> list[dict[str, Any]]:
         """Return the health of every instance, none of it older than two intervals."""

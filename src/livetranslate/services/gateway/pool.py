@@ -54,6 +54,10 @@ class ConnectionPool:
         self.host = parts.netloc.encode("latin-1")
         self.prefix = parts.path.rstrip("/").encode("latin-1")
 
+    def configure(self, options: PoolOptions) -> None:
+        """Hold connections to other times from now on."""
+        self._options = options
+
     @property
     def busy(self) -> int:
         """Requests under way."""

@@ -62,6 +62,10 @@ class HttpProxy:
         self._chance = chance
         self._budget = RetryBudget()
 
+    def configure(self, options: ProxyOptions) -> None:
+        """Pass requests that come from now on by other options."""
+        self._options = options
+
     async def __call__(
         self, service: str, target: bytes, scope: Scope, receive: Receive, send: Send
     ) -> None:

@@ -32,7 +32,7 @@ class RedisRegistry:
 
     def __init__(self, url: str) -> None:
         # redis-py's client is generic over what it decodes to; here it decodes nothing.
-        self._redis: Any = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        self._redis: Any = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - see above
             url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
         )
 

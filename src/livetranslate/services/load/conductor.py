@@ -66,7 +66,7 @@ class Conductor:
             start_new_session=True,
         )
         self._processes.append(process)
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
         process.stdin.write(msgspec.json.encode(self._orders[number]) + b"\n")
         with contextlib.suppress(ConnectionError):
             await process.stdin.drain()

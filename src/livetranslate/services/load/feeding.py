@@ -154,7 +154,7 @@ class LoadSession:
         return self._sent_at[chunk] - ((chunk + 1) * self._chunk_s - end_s)
 
     def _on_ack(self, chunk: Chunk) -> None:
-        assert chunk.sent_at is not None and chunk.acked_at is not None  # noqa: S101, PT018 - it is confirmed
+        assert chunk.sent_at is not None and chunk.acked_at is not None  # noqa: S101 - it is confirmed
         self._sent_at.append(chunk.sent_at)
         self._acknowledged += 1
         self._figures.chunks_acknowledged += 1

@@ -7,7 +7,6 @@ would measure itself. See RFC 6455.
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import ssl
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from livetranslate.domain.errors import BackendUnavailable
+from livetranslate.services.load.raw import CLOSE, PING, PONG, client_frame, frame_at, handshake
 
-_PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
 _MOST_HEAD = 16 * 1024
 OPEN_S = 30.0
 PER_ADDRESS = 20_000
@@ -54,12 +53,14 @@ class IdleConnection(asyncio.Protocol):
         self._buffer += data
         if not self.opened.done() and not self._answered():
             return
-        while (frame := _first_frame(self._buffer)) is not None:
-            opcode, payload, self._buffer = frame
-            if opcode == _PING:
-                self._send(_PONG, payload)
-            elif opcode == _CLOSE:
-                self._send(_CLOSE, payload[:2])
+        while (found := frame_at(self._buffer)) is not None:
+            begin, end = found
+            opcode, payload = self._buffer[0] & 0x0F, self._buffer[begin:end]
+            self._buffer = self._buffer[end:]
+            if opcode == PING:
+                self._send(PONG, payload)
+            elif opcode == CLOSE:
+                self._send(CLOSE, payload[:2])
                 self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -73,7 +74,7 @@ class IdleConnection(asyncio.Protocol):
         """Close it; the server is told."""
         self._closing = True
         if self._transport is not None and not self._transport.is_closing():
-            self._send(_CLOSE, b"\x03\xe8")
+            self._send(CLOSE, b"\x03\xe8")
             self._end()
 
     def _answered(self) -> bool:
@@ -93,30 +94,12 @@ class IdleConnection(asyncio.Protocol):
         return True
 
     def _send(self, opcode: int, payload: bytes) -> None:
-        mask = os.urandom(4)
-        masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(bytes((0x80 | opcode, 0x80 | len(payload))) + mask + masked)
+            self._transport.write(client_frame(opcode, payload, os.urandom(4)))
 
     def _end(self) -> None:
         if self._transport is not None:
             self._transport.close()
-
-
-def _first_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
-    """Return opcode and payload of the first whole frame, and what is behind it."""
-    if len(data) < 2:
-        return None
-    length, begin = data[1] & 0x7F, 2
-    if length >= 126:
-        width = 2 if length == 126 else 8
-        begin += width
-        if len(data) < begin:
-            return None
-        length = int.from_bytes(data[2:begin])
-    if len(data) < begin + length:
-        return None
-    return data[0] & 0x0F, data[begin : begin + length], data[begin + length :]
 
 
 async def open_idle(
@@ -130,16 +113,7 @@ async def open_idle(
     parts = urlsplit(url)
     host, secure = parts.hostname or "localhost", parts.scheme == "wss"
     port = parts.port or (443 if secure else 80)
-    lines = [
-        f"GET {parts.path or '/'} HTTP/1.1",
-        f"Host: {host}:{port}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
-        "Sec-WebSocket-Version: 13",
-        *([f"Authorization: Bearer {api_key}"] if api_key else []),
-    ]
-    request = "\r\n".join([*lines, "", ""]).encode()
+    request = handshake(url, api_key=api_key)
     group = number // PER_ADDRESS
     local = (f"127.0.0.{2 + group}", 0) if host.startswith("127.") and group else None
     context = ssl.create_default_context() if secure else None

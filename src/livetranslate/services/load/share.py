@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import resource
 import time
 
 import msgspec
@@ -16,6 +15,7 @@ from livetranslate.services.load.figures import Distribution, Figures
 from livetranslate.services.load.idle import IdleConnection, open_idle
 from livetranslate.services.load.options import LoadOptions, Share
 from livetranslate.services.load.speech import Pcm
+from livetranslate.services.open_files import raise_open_files
 
 HANDSHAKES = 100
 """Idle connections that are being opened at the same time."""
@@ -140,12 +140,9 @@ class LoadShare:
 
 def allow_files(count: int) -> None:
     """Let this process have so many open files; raises Overloaded if the system does not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= count:
-        return
-    if hard != resource.RLIM_INFINITY and hard < count:
+    allowed = raise_open_files(count)
+    if allowed < count:
         raise Overloaded(
-            f"one process may have {hard} open files here, {count} are needed: spread the load "
-            f"with --processes {count // hard + 1}, or raise the limit with `ulimit -Hn`"
+            f"one process may have {allowed} open files here, {count} are needed: spread the load "
+            f"with --processes {count // allowed + 1}, or raise the limit with `ulimit -Hn`"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

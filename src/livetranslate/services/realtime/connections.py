@@ -187,6 +187,10 @@ class Connections:
         if self._look is None:
             self._look_later()
 
+    def limit(self, max_connections: int) -> None:
+        """Change how many there may be; those that are there already stay."""
+        self._max = max_connections
+
     def remove(self, connection: Connection) -> None:
         """Forget a connection."""
         self._live.pop(connection.connection_id, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from livetranslate.domain.messages import Limits
 from livetranslate.services.realtime.connections import Connections
 from livetranslate.services.realtime.hub import Hub
@@ -51,6 +53,12 @@ class Edge:
             resume_window_s=self.options.resume_window_s,
             max_buffered_s=self.options.max_buffered_s,
         )
+
+    def configure(self, options: EdgeOptions) -> None:
+        """Take a new limit of connections; other limits hold from a restart on."""
+        most = options.max_connections
+        self.options = msgspec.structs.replace(self.options, max_connections=most)
+        self.connections.limit(most)
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Send every connection away, then end all reading."""

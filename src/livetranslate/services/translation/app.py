@@ -17,7 +17,8 @@ from livetranslate.domain.errors import InvalidInput, MessageTooLarge
 from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.metrics import CONTENT_TYPE, Metrics, key_gauges
 from livetranslate.services import problems
-from livetranslate.services.api.guard import RequestFigures
+from livetranslate.services.api.guard import Guard, RequestFigures
+from livetranslate.services.realtime.options import EdgeOptions
 from livetranslate.services.translation.models import (
     MAX_CHARS,
     AlternativeBody,
@@ -44,6 +45,7 @@ def create_translation_app(
     clock: Callable[[], float] = time.monotonic,
     segment_options: SegmentOptions | None = None,
     close_translator: bool = True,
+    api_keys: tuple[str, ...] = (),
 ) -> FastAPI:
     """Return the application.
 
@@ -53,6 +55,7 @@ def create_translation_app(
         clock: Steady seconds for uptime and for the distance between previews.
         segment_options: Bounds of ``/ws``.
         close_translator: Whether the application's end closes the translator.
+        api_keys: Keys of which callers show one; none means that no key is asked for.
     """
     started = clock()
     machine = Machine()
@@ -68,6 +71,9 @@ def create_translation_app(
     app = FastAPI(title="LiveTranslate translation", version=__version__, lifespan=lifespan)
     problems.install(app)
     metrics = Metrics()
+    app.add_middleware(
+        Guard, options=EdgeOptions(api_keys=api_keys), protects=("/api/",), sockets=("/ws",)
+    )
     app.add_middleware(RequestFigures, metrics=metrics, service="translation")
     _add_descriptions(app, translator, lambda: clock() - started)
     _add_translation(app, translator)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from livetranslate.audio.enhancement.enhancer import Enhancer, EnhancerState, Pcm
-from livetranslate.audio.enhancement.parameters import AudioParameters
+from livetranslate.audio.enhancement.parameters import AudioParameters, Chunking
 from livetranslate.audio.enhancement.presets import AudioPresets
 from livetranslate.domain.audio import SAMPLE_RATE
 from livetranslate.domain.errors import InvalidInput
@@ -73,6 +73,16 @@ class SessionEnhancement:
         """Sample after the last one taken; at first the one from which audio is needed."""
         return self._enhancer.taken
 
+    @property
+    def replaying(self) -> bool:
+        """Whether what follows is audio that another host had heard, to be enhanced as it was."""
+        return self._enhancer.taken < self._replayed_to
+
+    @property
+    def in_force(self) -> AudioParameters:
+        """The stages that are at work."""
+        return self._enhancer.wanted
+
     def accept(self, pcm: Pcm, preset: str | None) -> tuple[Pcm, InvalidInput | None]:
         """Take the samples of a chunk.
 
@@ -85,7 +95,7 @@ class SessionEnhancement:
             that is news: then the parameters before it stay.
         """
         trouble = None
-        if self._enhancer.taken >= self._replayed_to:
+        if not self.replaying:
             trouble = self._choose(preset)
         given, output = self._enhancer.given, list[Pcm]()
         while self._replay and self._replay[0].at < self._enhancer.taken + len(pcm):
@@ -143,6 +153,11 @@ class SessionEnhancement:
             newest.until = taken
         elif idle or newest.idle or taken - newest.state.taken >= KEPT_EVERY:
             self._kept.append(_Kept(self._enhancer.state(), idle=idle))
+
+
+def stages_of(parameters: AudioParameters) -> AudioParameters:
+    """Return the part of parameters that is about live sessions: how they are cut is not."""
+    return msgspec.structs.replace(parameters, chunking=Chunking())
 
 
 class _Kept:

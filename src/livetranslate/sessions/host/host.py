@@ -22,6 +22,7 @@ from livetranslate.asr.manager import ModelLease, ModelManager
 from livetranslate.asr.streaming import StreamingOptions, StreamingRecogniser
 from livetranslate.asr.voice import as_float
 from livetranslate.audio.enhancement.enhancer import Pcm
+from livetranslate.audio.enhancement.parameters import STAGES, AudioParameters
 from livetranslate.audio.enhancement.presets import AudioPresets, NamedPresets
 from livetranslate.audio.levels import rms_dbfs
 from livetranslate.domain.audio import AudioChunk, seconds
@@ -31,10 +32,10 @@ from livetranslate.domain.errors import (
     LiveTranslateError,
     UnsupportedLanguage,
 )
-from livetranslate.domain.events import SessionEvent, TranslationResult
+from livetranslate.domain.events import AudioInForce, SessionEvent, TranslationResult
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
 from livetranslate.domain.speech import Segment
-from livetranslate.sessions.host.enhancing import SessionEnhancement
+from livetranslate.sessions.host.enhancing import SessionEnhancement, stages_of
 from livetranslate.sessions.host.labels import labels_told
 from livetranslate.sessions.host.pace import Pace
 from livetranslate.sessions.host.progress import HostState, Ledger, read_state
@@ -52,6 +53,7 @@ from livetranslate.sessions.log.base import (
     SessionLog,
     UpdateEntry,
 )
+from livetranslate.speakers.light.embedding import LightEmbedding
 from livetranslate.speakers.voices import VoiceEmbedding
 
 _log = structlog.get_logger(__name__)
@@ -82,7 +84,7 @@ class SessionHost:
         options: How audio is cut into steps.
         now: UTC time.
         presets: Says what is done to the audio before it is recognised.
-        voices: Tells voices apart, in sessions that ask for it.
+        voices: Tells voices apart, in sessions that ask for it; the light embedding by default.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class SessionHost:
         options: StreamingOptions,
         now: Callable[[], datetime],
         presets: AudioPresets | None = None,
-        voices: VoiceEmbedding,
+        voices: VoiceEmbedding | None = None,
     ) -> None:
         state = read_state(claim.checkpoint)
         self._claim = claim
@@ -116,9 +118,10 @@ class SessionHost:
             state.enhancement if state else None,
             start=state.recogniser.start if state else 0,
         )
+        self._told = state.audio if state else None
         self._heard = self._enhancement.heard
         self._speakers = SessionSpeakers(
-            voices if self._config.diarization else None,
+            (voices or LightEmbedding()) if self._config.diarization else None,
             state.speakers if state else SpeakersState(),
         )
         self._began = self._heard
@@ -264,10 +267,25 @@ class SessionHost:
         if not len(pcm):
             return
         self._heard = chunk.end
+        replaying = self._enhancement.replaying
         audio, trouble = self._enhancement.accept(pcm, self._config.preset)
         if trouble is not None:
             self._outbox.append(self._tell.error(trouble, fatal=False))
+        if not replaying:
+            self._tell_audio(self._enhancement.in_force)
         self._listen(audio, recogniser)
+
+    def _tell_audio(self, parameters: AudioParameters) -> None:
+        """Tell that other parameters are in force now, unless the session began with them."""
+        if self._told not in (None, parameters):
+            self._outbox.append(self._tell.updated(ConfigUpdate(), audio=self._audio(parameters)))
+        self._told = parameters
+
+    def _audio(self, parameters: AudioParameters) -> AudioInForce:
+        return AudioInForce(
+            preset=self._config.preset or self._presets.active,
+            parameters={one: msgspec.to_builtins(getattr(parameters, one)) for one in STAGES},
+        )
 
     def _listen(self, audio: Pcm, recogniser: StreamingRecogniser) -> None:
         """Give samples to the recogniser."""
@@ -329,7 +347,8 @@ class SessionHost:
         await self._write(result)
 
     async def _update(self, update: ConfigUpdate, recogniser: StreamingRecogniser) -> None:
-        """Apply a change; what is not known here is left out of it, and that is told."""
+        """Apply a change; what is not known here or is fixed is left out of it, and told."""
+        fixed, update = update.fixed(self._config), update.changeable()
         known = recogniser.capabilities
         refused: dict[str, LiveTranslateError] = {}
         if update.language is not msgspec.UNSET and not known.knows(update.language):
@@ -341,12 +360,16 @@ class SessionHost:
                 refused["preset"] = error
         self._outbox += [self._tell.error(error, fatal=False) for error in refused.values()]
         update = msgspec.structs.replace(update, **dict.fromkeys(refused, msgspec.UNSET))
-        if refused and not update.changes():
+        if refused and not update.changes() and not fixed:
             return
         self._config = update.apply(self._config)
         recogniser.configure(self._config)
         self._translation.configure(self._config)
-        await self._write(self._tell.updated(update))
+        audio: AudioInForce | None = None
+        if update.preset is not msgspec.UNSET:
+            self._told = stages_of(self._presets.parameters(update.preset))
+            audio = self._audio(self._told)
+        await self._write(self._tell.updated(update, audio=audio, needs_new_session=fixed))
 
     async def _end(self, reason: EndReason) -> None:
         await self._write()
@@ -398,6 +421,7 @@ class SessionHost:
             enhancement=enhancement,
             untranslated=self._translation.pending(),
             speakers=self._speakers.state(),
+            audio=self._told,
         )
         start = enhancement.enhancer.taken
         if self._speakers.start is not None:

@@ -7,6 +7,7 @@ from collections import deque
 import msgspec
 
 from livetranslate.asr.streaming import RecogniserState
+from livetranslate.audio.enhancement.parameters import AudioParameters
 from livetranslate.domain.session import SessionConfig, SessionStatistics
 from livetranslate.sessions.host.enhancing import EnhancementState
 from livetranslate.sessions.host.speaking import SpeakersState
@@ -25,6 +26,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
         enhancement: Where the enhancement of the audio goes on.
         untranslated: Final segments whose translations are not written yet.
         speakers: Who speaks, and what is not told of it yet.
+        audio: What listeners know to be done to the audio; None before the first of it.
     """
 
     taken: int
@@ -34,6 +36,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     enhancement: EnhancementState = EnhancementState()
     untranslated: tuple[Untranslated, ...] = ()
     speakers: SpeakersState = SpeakersState()
+    audio: AudioParameters | None = None
 
 
 _decoder = msgspec.msgpack.Decoder(HostState)

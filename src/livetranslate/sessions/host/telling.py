@@ -8,6 +8,7 @@ from datetime import datetime
 from livetranslate.asr.manager import ModelLease
 from livetranslate.domain.errors import LiveTranslateError
 from livetranslate.domain.events import (
+    AudioInForce,
     SessionEnded,
     SessionError,
     SessionStarted,
@@ -65,9 +66,21 @@ class Teller:
             ),
         )
 
-    def updated(self, update: ConfigUpdate) -> SessionUpdated:
-        """Say that a change is in force."""
-        return SessionUpdated(session_id=self._session_id, timestamp=self._now(), config=update)
+    def updated(
+        self,
+        update: ConfigUpdate,
+        *,
+        audio: AudioInForce | None = None,
+        needs_new_session: tuple[str, ...] = (),
+    ) -> SessionUpdated:
+        """Say what is in force, and what cannot be."""
+        return SessionUpdated(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            config=update,
+            audio=audio,
+            needs_new_session=needs_new_session,
+        )
 
     def vad(self, *, speech: bool, level_dbfs: float) -> Vad:
         """Say that speech began or ended."""

@@ -12,6 +12,7 @@ from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
 from livetranslate.domain.speakers import SpeakerEvidence
+from livetranslate.sessions.configuration.base import SharedConfiguration
 from livetranslate.sessions.errors import ErrorData, rebuilt
 from livetranslate.sessions.link.frames import (
     Answer,
@@ -42,11 +43,13 @@ class WorkerLink:
     Attributes:
         log: The session log there.
         desk: The worker desk there.
+        configuration: The shared configuration there.
     """
 
     def __init__(self) -> None:
         self.log = RemoteSessionLog(self)
         self.desk = RemoteDesk(self)
+        self.configuration = RemoteConfiguration(self)
         self._connection = FrameConnection(self._receive, self._lost)
         self._numbers = count(1)
         self._calls: dict[int, asyncio.Future[Any]] = {}
@@ -272,3 +275,14 @@ class RemoteDesk:
     async def report(self, report: WorkerReport) -> None:
         """Leave the newest report."""
         await self._call("desk.report", report)
+
+
+class RemoteConfiguration:
+    """The main process's ``ConfigurationSource``, over a link."""
+
+    def __init__(self, link: WorkerLink) -> None:
+        self._call = link.call
+
+    async def read(self, after: int, *, wait_s: float = 0.0) -> SharedConfiguration | None:
+        """Return the configuration if its version is another one."""
+        return await self._call("configuration.read", after, wait_s)

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from livetranslate.sessions.configuration.base import ConfigurationSource
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.work import WorkerDesk
 
@@ -59,5 +60,10 @@ def _methods(prefix: str, contract: type) -> dict[str, Method]:
     }
 
 
-METHODS = {**_methods("log", SessionLog), **_methods("desk", WorkerDesk)}
-"""Every method of the session log (``log.…``) and the worker desk (``desk.…``)."""
+METHODS = {
+    **_methods("log", SessionLog),
+    **_methods("desk", WorkerDesk),
+    **_methods("configuration", ConfigurationSource),
+}
+"""Every method of the session log (``log.…``), the worker desk (``desk.…``) and the shared
+configuration (``configuration.…``)."""

@@ -1,4 +1,4 @@
-"""The main process's end of the link: serves the log and the desk to worker processes."""
+"""The main process's end of the link: serves log, desk and configuration to worker processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import msgspec
 import structlog
 
 from livetranslate.domain.errors import InternalError, InvalidInput, LiveTranslateError
+from livetranslate.sessions.configuration.base import ConfigurationSource
+from livetranslate.sessions.configuration.memory import MemoryConfiguration
 from livetranslate.sessions.desk.memory import MemoryDesk
 from livetranslate.sessions.errors import error_data
 from livetranslate.sessions.link.frames import (
@@ -41,11 +43,19 @@ class LogServer:
         log: The log.
         desk: The desk.
         path: Where the socket is made; only this user may connect.
+        configuration: The shared configuration; one that nobody has set if None.
     """
 
-    def __init__(self, log: SessionLog, desk: MemoryDesk, path: Path) -> None:
+    def __init__(
+        self,
+        log: SessionLog,
+        desk: MemoryDesk,
+        path: Path,
+        configuration: ConfigurationSource | None = None,
+    ) -> None:
         self._shared = log
         self._desk = desk
+        self._configuration = configuration or MemoryConfiguration()
         self._path = path
         self._server: asyncio.Server | None = None
         self._peers: set[_Peer] = set()
@@ -73,7 +83,7 @@ class LogServer:
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> FrameConnection:
-        peer = _Peer(self._shared, self._desk, self._peers.discard)
+        peer = _Peer(self._shared, self._desk, self._configuration, self._peers.discard)
         self._peers.add(peer)
         return peer.connection
 
@@ -81,11 +91,16 @@ class LogServer:
 class _Peer:
     """One worker's connection: its calls under way and what it holds."""
 
-    def __init__(self, log: SessionLog, desk: MemoryDesk, on_gone: Callable[[_Peer], None]) -> None:
+    def __init__(
+        self,
+        log: SessionLog,
+        desk: MemoryDesk,
+        configuration: ConfigurationSource,
+        on_gone: Callable[[_Peer], None],
+    ) -> None:
         self.connection = FrameConnection(self._receive, self._lost)
         self.gone = asyncio.Event()
-        self._log = log
-        self._desk = desk
+        self._served_by = {"log": log, "desk": desk, "configuration": configuration}
         self._on_gone = on_gone
         self._holdings = Holdings(log, desk)
         self._calls: dict[int, asyncio.Task[None]] = {}
@@ -128,7 +143,7 @@ class _Peer:
         if method is None:
             raise InvalidInput(f"there is no method {request.method}", field="method")
         contract, name = request.method.split(".")
-        target = getattr(self._log if contract == "log" else self._desk, name)
+        target = getattr(self._served_by[contract], name)
         if hasattr(self._holdings, name):
             target = partial(getattr(self._holdings, name), request.call_id)
         return await method.call(target, request.arguments)

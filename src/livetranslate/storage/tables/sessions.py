@@ -34,6 +34,7 @@ class SessionRow(Base):
         started_at: When a worker was ready.
         ended_at: When it ended.
         first_sample_at: Wall-clock time of the session's first sample, once known.
+        timing: What is known of its clocks: kept observations of each, by the clock's name.
         end_reason: See ``EndReason``.
         error: Why it failed.
     """
@@ -53,6 +54,7 @@ class SessionRow(Base):
     started_at: Mapped[Moment | None]
     ended_at: Mapped[Moment | None]
     first_sample_at: Mapped[Moment | None]
+    timing: Mapped[JsonObject | None]
     end_reason: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
 

@@ -1,4 +1,4 @@
-"""Settings of every role: defaults < ``config/orchestration.yaml`` < environment < command line.
+"""The settings of every role, checked and frozen.
 
 Each field has the name of its environment variable, in lower case. A loaded ``Settings`` never
 changes, and knows how to make the options that the parts below take.
@@ -6,54 +6,31 @@ changes, and knows how to make the options that the parts below take.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from livetranslate.asr.models.store import StoreOptions
+from livetranslate.audio.enhancement.configured import ConfiguredPresets
 from livetranslate.domain.errors import InvalidInput
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.pool.admission import AdmissionOptions
 from livetranslate.sessions.pool.health import HealthOptions
 from livetranslate.sessions.pool.pool import PoolOptions
 from livetranslate.sessions.pool.scaling import ScalingOptions
+from livetranslate.settings.origin import Origin
 from livetranslate.storage.options import DatabaseOptions, async_url
 from livetranslate.translation.options import TranslationOptions
+from livetranslate.translation.remote import RemoteOptions
 
-CONFIG_FILE = Path("config/orchestration.yaml")
 DEFAULT_SECRET_KEY = "development-only-secret-key"  # noqa: S105 - refused in production
-
-_YAML_FIELDS: dict[str, str] = {
-    "orchestration.service_name": "service_name",
-    "orchestration.version": "service_version",
-    "frontend.host": "host",
-    "frontend.port": "port",
-    "frontend.workers": "frontend_workers",
-    "websocket.max_connections": "websocket_max_connections",
-    "websocket.connection_timeout": "websocket_timeout",
-    "websocket.heartbeat_interval": "websocket_heartbeat_interval",
-    "gateway.timeout": "gateway_timeout",
-    "gateway.retries": "service_retry_attempts",
-    "gateway.circuit_breaker_threshold": "circuit_breaker_threshold",
-    "monitoring.health_check_interval": "health_check_interval",
-    "monitoring.auto_recovery": "auto_recovery",
-    "services.whisper.url": "whisper_service_url",
-    "services.whisper.health_endpoint": "whisper_health_endpoint",
-    "services.translation.url": "translation_service_url",
-    "services.translation.health_endpoint": "translation_health_endpoint",
-}
 
 
 def _split(value: object) -> object:
@@ -125,6 +102,10 @@ class Settings(BaseSettings):
     """An immutable snapshot; ``load_settings`` makes it from file, environment and command line.
 
     Times are seconds. ``None`` means unset: no limit, no retention, nothing configured.
+
+    Attributes:
+        origin: What it was made from; made again from there it follows a changed file.
+        audio: The presets of the configuration's section ``audio``.
     """
 
     model_config = SettingsConfigDict(
@@ -215,6 +196,24 @@ class Settings(BaseSettings):
         "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     )
 
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+    _audio: ConfiguredPresets = PrivateAttr(default_factory=ConfiguredPresets)
+
+    @property
+    def origin(self) -> Origin:
+        """What these settings were made from."""
+        return self._origin
+
+    @property
+    def audio(self) -> ConfiguredPresets:
+        """The audio presets of the configuration."""
+        return self._audio
+
+    def made_from(self, origin: Origin, audio: ConfiguredPresets) -> Settings:
+        """Note where these settings come from; for whoever makes them."""
+        self._origin, self._audio = origin, audio
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -278,93 +277,19 @@ class Settings(BaseSettings):
             device=self.whisper_device,
         )
 
+    def remote_translation_options(self, *, patience_s: float = 0.0) -> RemoteOptions:
+        """Return where translation services are, and the key that they ask for.
+
+        Args:
+            patience_s: For how long a service that has answered may be away.
+        """
+        return RemoteOptions(
+            urls=tuple(url.partition(";")[0] for url in self.translation_service_url),
+            timeout_s=self.service_timeout,
+            patience_s=patience_s,
+            api_key=self.api_keys[0].get_secret_value() if self.api_keys else None,
+        )
+
     def database_options(self) -> DatabaseOptions:
         """Return where the database is."""
         return DatabaseOptions(url=self.database_url.get_secret_value())
-
-
-def load_settings(
-    defaults: Mapping[str, object] | None = None,
-    /,
-    *,
-    config_file: Path | None = None,
-    **overrides: object,
-) -> Settings:
-    """Return the settings of this process.
-
-    Args:
-        defaults: Defaults of a role where they differ from the common ones, by field name.
-        config_file: YAML file; by default ``config/orchestration.yaml``, which may be absent.
-        overrides: What the command line says, by field name; None means not said.
-
-    Raises:
-        InvalidInput: One message that names every wrong field with its reason.
-    """
-    said = {name: value for name, value in overrides.items() if value is not None}
-    named = [*said, *(defaults or {})]
-    if unknown := sorted(name for name in named if name not in Settings.model_fields):
-        raise InvalidInput(f"there is no setting {', '.join(unknown)}", field=unknown[0])
-    from_file, complaints = _read_config(config_file)
-    from_environment = EnvSettingsSource(Settings)()
-    values: dict[str, Any] = {**(defaults or {}), **from_file, **from_environment, **said}
-    in_file = from_file.keys() - from_environment.keys() - said.keys()
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            if problem["type"] != "default_factory_not_called":  # only follows from another
-                complaints.append((_label(problem["loc"], in_file), problem["msg"]))
-    else:
-        complaints += _unsafe(settings)
-        if not complaints:
-            return settings
-    unique = list(dict.fromkeys(complaints))
-    listed = "; ".join(f"{name}: {reason}" for name, reason in unique)
-    raise InvalidInput(f"wrong settings: {listed}", field=unique[0][0])
-
-
-def _unsafe(settings: Settings) -> list[tuple[str, str]]:
-    """Return what must not be in production, by environment name."""
-    if not settings.production:
-        return []
-    found: list[tuple[str, str]] = []
-    if settings.secret_key.get_secret_value() == DEFAULT_SECRET_KEY:
-        found.append(("SECRET_KEY", "production needs a secret key of its own"))
-    if "*" in settings.cors_origins:
-        found.append(("CORS_ORIGINS", "production needs the exact origins, not '*'"))
-    return found
-
-
-def _label(location: tuple[int | str, ...], in_file: set[str]) -> str:
-    """Return the name a person gave the field: its variable, or its path in the file."""
-    field = str(location[0])
-    if field in in_file:
-        return next(path for path, name in _YAML_FIELDS.items() if name == field)
-    return field.upper()
-
-
-def _read_config(path: Path | None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return the fields that the YAML file sets, and what is wrong with its structure."""
-    file = path or Path(os.environ.get("LIVETRANSLATE_CONFIG") or CONFIG_FILE)
-    if path is None and not file.exists():
-        return {}, []
-    try:
-        document: object = YAML(typ="safe").load(file)  # pyright: ignore[reportUnknownMemberType] - untyped
-    except (OSError, YAMLError) as error:
-        raise InvalidInput(f"{file} cannot be read: {error}", field=str(file)) from error
-    values: dict[str, Any] = {}
-    complaints: list[tuple[str, str]] = []
-    for dotted, field in _YAML_FIELDS.items():
-        node, at = document, str(file)
-        for key in dotted.split("."):
-            if node is None:
-                break
-            if not isinstance(node, dict):
-                complaints.append((at, "must hold names and values"))
-                node = None
-                break
-            node = cast("dict[str, object]", node).get(key)
-            at = key if at == str(file) else f"{at}.{key}"
-        if node is not None:
-            values[field] = node
-    return values, complaints

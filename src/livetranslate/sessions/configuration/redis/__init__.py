@@ -1,0 +1,1 @@
+"""The shared configuration in Redis."""
