@@ -33,6 +33,8 @@ _PITCH_FRAME, _PITCH_FFT = 640, 2_048
 _SHORTEST_LAG, _LONGEST_LAG = SAMPLE_RATE // 400, SAMPLE_RATE // 65
 _VOICED = 0.5
 _SPEECH_DB = 25.0
+_SILENCE_DB = -40.0
+"""Power of a frame's spectrum in silence; some 90 dB below full scale."""
 
 
 def describe(audio: Samples) -> NDArray[np.float64] | None:
@@ -50,7 +52,7 @@ def describe(audio: Samples) -> NDArray[np.float64] | None:
         return None
     spectra = _spectra(audio)
     loudness = 10 * np.log10(spectra.sum(axis=1) + 1e-10)
-    speech = loudness > np.percentile(loudness, 95) - _SPEECH_DB
+    speech = loudness > max(float(np.percentile(loudness, 95)) - _SPEECH_DB, _SILENCE_DB)
     if speech.sum() < 10:
         return None
     cepstra = np.log(spectra @ _filterbank().T + 1e-8) @ _cosines().T
