@@ -29,6 +29,7 @@ from livetranslate.sessions.manager import ManagerOptions, SessionManager
 from livetranslate.sessions.naming import SpeakerNaming
 from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
+from livetranslate.storage.audio_files import AudioFiles
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.notes import SqlSessionNotes
@@ -72,6 +73,7 @@ class Core:
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
         naming: Names for speakers of live and ended sessions.
+        audio_files: Stored audio, or None if nothing is kept.
         notes: Its writes of how they fare.
         kept: Reads and removal of what is kept, or None if nothing is.
         metrics: Figures for Prometheus.
@@ -91,6 +93,8 @@ class Core:
         self.records = SqlSessionRecords(self.database) if self.database else None
         store = SqlSpeakers(self.database) if self.database else None
         self.naming = SpeakerNaming(self.log, store)
+        folder = settings.livetranslate_data / "audio"
+        self.audio_files = AudioFiles(self.database, folder) if self.database else None
         self.notes = SqlSessionNotes(self.database) if self.database else None
         reconciler = self._reconciler()
         self.manager = SessionManager(
@@ -100,6 +104,7 @@ class Core:
             duties=[Balancer(self.desk, SystemClock()), *([reconciler] if reconciler else [])],
             options=ManagerOptions(sessions_stay=self.shared),
             watcher=self.naming.recorded,
+            archive=self.audio_files,
             presets=self.configuration,
         )
         self.kept = self._kept()

@@ -16,6 +16,7 @@ from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
+from livetranslate.services.api.audio import audio_router
 from livetranslate.services.api.configuration import configuration_router
 from livetranslate.services.api.correlations import correlations_router
 from livetranslate.services.api.guard import Guard, RequestFigures
@@ -34,6 +35,7 @@ from livetranslate.services.api.timeline import live_figures, timeline_router
 from livetranslate.services.api.timing import timing_router
 from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
+from livetranslate.services.chunks import AudioChunks
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
@@ -133,6 +135,11 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         wait_s=settings.service_timeout,
     )
     app.include_router(upload_router(uploads))
+    if core.audio_files is not None and core.records is not None:
+        chunks = AudioChunks(
+            core.audio_files, core.records, core.configuration, max_bytes=uploads.max_bytes
+        )
+        app.include_router(audio_router(chunks, core.audio_files))
     if core.kept is not None and core.database is not None and core.notes is not None:
         kept, figures = core.kept, FiguresReader(core.database)
         app.include_router(
