@@ -11,7 +11,7 @@ from livetranslate.domain.errors import InvalidInput
 
 NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
-    *("edge", "fanout", "gateway", "drift"),
+    *("edge", "fanout", "gateway", "drift", "diarization"),
     "database",
     *("enhancement", "chunking"),
 )

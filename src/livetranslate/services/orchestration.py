@@ -18,6 +18,7 @@ from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
 from livetranslate.services.api.audio import audio_router
 from livetranslate.services.api.configuration import configuration_router
+from livetranslate.services.api.correlations import correlations_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
 from livetranslate.services.api.logs import logs_router
@@ -41,6 +42,7 @@ from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
 from livetranslate.services.gateway.options import gateway_options, rate_limit_options
 from livetranslate.services.gateway.routes import services_router
+from livetranslate.services.google_meet import meet_options
 from livetranslate.services.logs import ACTIVITY
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
@@ -148,6 +150,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         live = live_figures(core.manager.state, SAMPLE_RATE)
         app.include_router(timing_router(timekeeper))
         app.include_router(timeline_router(timeline, timekeeper, figures, live))
+    app.include_router(correlations_router(core.naming, meet_options(settings)))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 
