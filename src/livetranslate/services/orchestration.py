@@ -140,6 +140,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
             core.audio_files, core.records, core.configuration, max_bytes=uploads.max_bytes
         )
         app.include_router(audio_router(chunks, core.audio_files))
+    timekeeper = None
     if core.kept is not None and core.database is not None and core.notes is not None:
         kept, figures = core.kept, FiguresReader(core.database)
         app.include_router(
@@ -150,7 +151,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         live = live_figures(core.manager.state, SAMPLE_RATE)
         app.include_router(timing_router(timekeeper))
         app.include_router(timeline_router(timeline, timekeeper, figures, live))
-    app.include_router(correlations_router(core.naming, meet_options(settings)))
+    app.include_router(correlations_router(core.naming, meet_options(settings), timekeeper))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 
