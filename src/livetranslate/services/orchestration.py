@@ -37,6 +37,7 @@ from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
 from livetranslate.services.chunks import AudioChunks
 from livetranslate.services.core import Core
+from livetranslate.services.described import described_app
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
@@ -70,7 +71,7 @@ def create_orchestration_app(
         translator: For texts that clients send on Socket.IO.
         web: The built web app, or None.
     """
-    app = FastAPI(title="LiveTranslate", version=livetranslate.__version__)
+    app = described_app("LiveTranslate")
     problems.install(app)
     subscriptions = Subscriptions(
         _sources(core, gateway), period_s=core.edge.options.service_period_s
