@@ -27,6 +27,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
         sessions: Sessions at once.
         seconds: Seconds of audio of one repeat; 0 for the benchmark's own choice.
         operations: Rows written in one repeat, for database.
+        concurrent: Streams at once, for chunking.
         threads: Threads of one call of an engine that this process loads; 0 for its default.
     """
 
@@ -39,4 +40,5 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int = 100
     seconds: float = 0.0
     operations: int = 10_000
+    concurrent: int = 50
     threads: int = 2

@@ -11,9 +11,9 @@ from livetranslate.domain.errors import InvalidInput
 
 NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
-    *("edge", "fanout", "gateway", "drift"),
+    *("edge", "fanout", "gateway", "drift", "diarization"),
     "database",
-    "enhancement",
+    *("enhancement", "chunking"),
 )
 """Modules beside this one, each with ``run(options) -> Report``."""
 

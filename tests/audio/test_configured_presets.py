@@ -50,7 +50,7 @@ def test_presets_of_ones_own_are_based_on_others_in_any_order() -> None:
         }
     )
     hall = presets.parameters(None)
-    assert hall.voice_enhancement.enabled
+    assert hall.high_pass.enabled
     assert (hall.limiter.ceiling_dbfs, hall.high_pass.low_cut_hz) == (-3, 140)
     assert presets.parameters("meeting").compression.enabled
     assert presets.parameters("meeting").limiter.ceiling_dbfs == -2

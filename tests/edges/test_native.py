@@ -99,6 +99,7 @@ async def test_json_chunks_are_numbered_or_next(native):
         ('{"type": "audio_chunk", "audio": "%%"}', "invalid_input", "audio"),
         ('{"type": "audio_chunk", "audio": "AAAA", "seq": "x"}', "invalid_input", "seq"),
         ('{"type": "start_session", "session_id": "a b"}', "invalid_input", "session_id"),
+        ('{"type": "start_session", "session_id": ".."}', "invalid_input", "session_id"),
         (r'{"type": "start_session", "session_id": "a\n"}', "invalid_input", "session_id"),
         (
             '{"type": "start_session", "config": {"sample_rate": 1}}',

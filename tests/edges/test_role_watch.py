@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from support.installation import free_port
+from support.ports import free_port
 
 START_S = 60
 

@@ -24,8 +24,8 @@ from livetranslate.sessions.work import WorkerReport
 from livetranslate.settings import load_settings
 from support.captions import Captions, stream
 from support.distributed import Distributed
-from support.installation import free_port
 from support.parts import Part
+from support.ports import free_port
 from support.redis_server import RedisServer, redis_server
 from support.scoring import error_rate
 from support.sound import s16

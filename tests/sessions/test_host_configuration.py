@@ -119,7 +119,7 @@ async def test_a_changed_preset_is_in_force_with_the_next_chunk_and_told_once(
     [told] = updates(events)
     assert told.config == ConfigUpdate()
     assert told.audio is not None and told.audio.preset == "broadcast"
-    assert told.audio.parameters["voice_enhancement"]["enabled"] is True
+    assert told.audio.parameters["high_pass"]["enabled"] is True
     assert told.needs_new_session == ()
 
 

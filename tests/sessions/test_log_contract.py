@@ -19,12 +19,14 @@ from livetranslate.domain.errors import (
 )
 from livetranslate.domain.events import TranscriptionResult
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence, SpeakerSource
 from livetranslate.sessions.log.base import (
     AudioEntry,
     Checkpoint,
     Claim,
     DeadLetter,
     EndEntry,
+    EvidenceEntry,
     SessionLog,
     UpdateEntry,
 )
@@ -180,6 +182,27 @@ async def test_entries_are_bounded_in_number(make_log: MakeLog):
     assert not update.done()
     await log.append_events(claim, [], checkpoint=Checkpoint(1, b""))
     await update
+
+
+async def test_evidence_of_speakers_is_an_entry_in_its_place(log: SessionLog):
+    evidence = SpeakerEvidence(
+        source=SpeakerSource.TRACK, speaker_name="Anna", start=0.5, end=2.0, details={"a": [1]}
+    )
+    await log.create("a", SessionConfig())
+    await log.append_audio("a", 0, pcm(1))
+    await log.append_evidence("a", evidence)
+    await log.append_audio("a", 1, pcm(1))
+    entries = await log.read_entries("a", -1)
+    assert entries[1] == EvidenceEntry(1, evidence)
+    claim = await claimed(log)
+    assert claim.config == SessionConfig()
+    await log.append_events(claim, [], checkpoint=Checkpoint(1, b""))
+    assert [entry.position for entry in await log.read_entries("a", -1)] == [2]
+    await log.append_end("a", EndReason.CLIENT_ENDED)
+    with pytest.raises(SessionClosed):
+        await log.append_evidence("a", evidence)
+    with pytest.raises(NotFound):
+        await log.append_evidence("b", evidence)
 
 
 @pytest.mark.parametrize("how", ["end", "delete"])

@@ -249,7 +249,7 @@ async def test_later_speaker_wins_whatever_is_repeated(
     found = [
         (row["speaker_id"], row["speaker_name"]) for row in await rows(database, TranscriptRow)
     ]
-    assert found == [("two", "One"), ("one", "One")]
+    assert found == [("two", None), ("one", "One")]
 
 
 async def test_missing_values_drop_no_row(database: Database, records: SqlSessionRecords) -> None:

@@ -57,6 +57,7 @@ def same(found: list[tuple[float, str]], wanted: list[Cue]) -> bool:
 def with_examples(check):
     for text in ODD_TEXTS:
         check = example([Cue(0.0, 1.0, (text,)), Cue(0.5, 0.5, (text, "below"))])(check)
+        check = example([Cue(0.0, 1.0, ("above", text))])(check)
     return check
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from support.hosts import Host
-from support.installation import free_port
 from support.parts import Part
+from support.ports import free_port
 from support.redis_server import RedisServer
 
 READY_S = 60.0

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from livetranslate.domain.events import (
     SessionEnded,
     SessionStarted,
-    SpeakerSource,
     SpeakerUpdate,
     TranscriptionResult,
     TranslationResult,
@@ -19,6 +18,7 @@ from livetranslate.domain.session import (
     SessionConfig,
     SessionStatistics,
 )
+from livetranslate.domain.speakers import SpeakerSource
 from livetranslate.domain.speech import Word
 
 T0 = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

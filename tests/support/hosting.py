@@ -23,6 +23,7 @@ from livetranslate.sessions.host.host import SessionHost
 from livetranslate.sessions.host.translating import Emit, HostTranslation, SessionTranslation
 from livetranslate.sessions.log.base import Checkpoint, Claim, LogEntry, LogOptions, SessionLog
 from livetranslate.sessions.log.memory import MemorySessionLog
+from livetranslate.speakers.light.embedding import LightEmbedding
 from livetranslate.translation.base import Translation, TranslationRequest
 from support.clock import EPOCH
 from support.told_speech import ToldSession
@@ -183,6 +184,7 @@ class Stage:
             self.translation,
             options=self.options,
             now=lambda: EPOCH,
+            voices=LightEmbedding(),
         )
 
     async def feed(self, session: ToldSession, session_id: str = "s1", *, since_s: float = 0.0):

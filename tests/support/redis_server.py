@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from support.ports import free_port
 
 START_S = 20.0
 
@@ -86,7 +87,7 @@ class RedisServer:
         assert not self.running, "already running"
         for _ in range(5):
             taken = self.port
-            self.port = taken or _free_port()
+            self.port = taken or free_port()
             if self._start():
                 return self
             self.port = taken
@@ -204,12 +205,6 @@ class RedisServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

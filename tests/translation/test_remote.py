@@ -22,7 +22,7 @@ from livetranslate.translation.options import TranslationOptions
 from livetranslate.translation.remote import RemoteOptions, RemoteTranslator, error_from_problem
 from livetranslate.translation.service import LocalTranslator
 from support.asgi import serve
-from support.installation import free_port
+from support.ports import free_port
 from support.scripted_engine import ScriptedEngine
 
 DEAD = "http://127.0.0.1:9"

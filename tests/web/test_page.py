@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from tests.support.scripted_captions import said, speech, translated
-from tests.support.scripted_platform import Cue, ScriptedPlatform
 
 from livetranslate.domain.messages import ErrorMessage
+from support.scripted_captions import said, speech, translated
+from support.scripted_platform import Cue, ScriptedPlatform
 
 ANA = ("spk-1", "Ana")
 LONG = "Good morning everyone and thank you for coming in such numbers on so cold a day"

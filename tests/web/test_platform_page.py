@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +14,12 @@ from pathlib import Path
 import pytest
 import soxr
 from playwright.sync_api import Browser, Page, expect
-from tests.support.cuttable_proxy import CuttableProxy
-from tests.support.sound import container
-from tests.support.speech import recording
+
+from support.cuttable_proxy import CuttableProxy
+from support.ports import free_port
+from support.scoring import error_rate
+from support.sound import container
+from support.speech import recording
 
 START_S = 60
 
@@ -27,7 +29,7 @@ def port(
     dist: Path, whisper_fixture: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[int]:
     """Run ``livetranslate up`` with the test model and return the page's port."""
-    page, whisper, translation = free_ports(3)
+    page, whisper, translation = (free_port() for _ in range(3))
     folder = tmp_path_factory.mktemp("platform")
     command = [sys.executable, "-m", "livetranslate", "up", "--host", "127.0.0.1"]
     command += ["--port", str(page), "--whisper-port", str(whisper)]
@@ -41,14 +43,6 @@ def port(
         finally:
             process.terminate()
             process.wait(20)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -106,7 +100,7 @@ def test_the_microphone_becomes_captions(launch: Callable[..., Browser], port: i
         expect(page.get_by_role("region", name="Captions")).to_contain_text(last, timeout=40_000)
         page.get_by_role("button", name="Stop").click()
         finished(page)
-        assert heard(page) == words(spoken.text)
+        assert error_rate([spoken.text], [" ".join(heard(page))]) <= 0.2
     finally:
         browser.close()
 

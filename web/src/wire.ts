@@ -96,6 +96,34 @@ export interface Connected {
 
 export type ConnectionMessage = Connected | SessionJoined | SessionLeft | SessionResumed | AudioAck | SlowDown | ErrorMessage | Subscribed | Unsubscribed | ServiceEvent | Heartbeat;
 
+/**
+ * A recognised speaker of a session and who that is, by one method.
+ *
+ * Attributes:
+ *     speaker_id: Recognised speaker, such as ``SPEAKER_00``.
+ *     speaker_name: The name; None while there is none.
+ *     method: How it was found.
+ *     confidence: 0-1; None where not measured.
+ *     external_id: Participant's id in the meeting.
+ *     identity_id: Voice known across sessions.
+ *     evidence: What it rests on.
+ *     valid_from: Seconds from the session's first sample; None from the beginning.
+ *     valid_to: Seconds; None to the end.
+ *     time_offset: Seconds between the meeting's clock and the session's.
+ */
+export interface Correlation {
+  readonly speaker_id: string;
+  readonly speaker_name: string | null;
+  readonly method: SpeakerSource;
+  readonly confidence?: number | null;
+  readonly external_id?: string | null;
+  readonly identity_id?: number | null;
+  readonly evidence?: Readonly<Record<string, unknown>>;
+  readonly valid_from?: number | null;
+  readonly valid_to?: number | null;
+  readonly time_offset?: number | null;
+}
+
 /** Wire encodings that an edge decodes; the last five are containers. */
 export type Encoding = "flac" | "mp3" | "mulaw" | "ogg" | "pcm_f32le" | "pcm_s16le" | "wav" | "webm";
 
@@ -338,7 +366,17 @@ export interface SlowDown {
 /** Where a speaker's name comes from, in order of trust. */
 export type SpeakerSource = "active_speaker" | "captions" | "diarization" | "embedding" | "manual" | "meeting_api" | "track";
 
-/** Past segments got a (better) speaker. */
+/**
+ * Past segments got a (better) speaker.
+ *
+ * Attributes:
+ *     speaker_id: The speaker.
+ *     speaker_name: The speaker's name, if known.
+ *     segment_ids: Segments that are this speaker's from now on.
+ *     source: Where that comes from.
+ *     confidence: 0-1, or None where not measured.
+ *     correlation: What is kept of it; not told to clients.
+ */
 export interface SpeakerUpdate {
   readonly type: "speaker_update";
   readonly session_id: string;
@@ -349,6 +387,7 @@ export interface SpeakerUpdate {
   readonly segment_ids: readonly string[];
   readonly source: SpeakerSource;
   readonly confidence: number | null;
+  readonly correlation?: Correlation;
 }
 
 /** Open a session that this connection feeds. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -13,6 +13,10 @@ _QUOTES = "\"')]”’»"
 _ABBREVIATIONS = frozenset(
     {"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "sr.", "sra.", "vs.", "e.g.", "i.e."}
 )
+
+
+Parting = Callable[[Sequence[Word]], int | None]
+"""Says of the words of the open segment which is the first that another person says, if any is."""
 
 
 class SegmenterOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +95,7 @@ class Segmenter:
         language: str | None,
         *,
         pause: bool,
+        parting: Parting | None = None,
     ) -> list[Segment]:
         """Take newly committed words and the unstable tail behind them.
 
@@ -99,6 +104,7 @@ class Segmenter:
             tail: Words behind them that can.
             language: Language of both.
             pause: Whether speech pauses here, which closes the segment.
+            parting: Says where another person begins to speak, which closes the segment before.
 
         Returns:
             The segments that changed: those closed, then the open one if it has another text or
@@ -109,10 +115,13 @@ class Segmenter:
             self._language = language
         for word in committed:
             self._words.append(word)
+            changed += self._part(parting)
             if ends_sentence(word.word):
                 changed.append(self._close())
             elif self._words[-1].end - self._words[0].start > self._options.max_segment_s:
                 changed.append(self._split())
+        if not committed:
+            changed += self._part(parting)
         if pause and self._words:
             changed.append(self._close())
         words = self._words if pause else [*self._words, *tail]
@@ -140,7 +149,17 @@ class Segmenter:
             (self._words[index].start - self._words[index - 1].end, index)
             for index in range(max(half, 1), len(self._words))
         ]
-        index = max(gaps)[1] if gaps else len(self._words)
+        return self._close_before(max(gaps)[1] if gaps else len(self._words))
+
+    def _part(self, parting: Parting | None) -> list[Segment]:
+        """Close what others said before the last speaker of the open segment."""
+        changed: list[Segment] = []
+        while parting is not None and self._words and (index := parting(self._words)):
+            changed.append(self._close_before(index))
+        return changed
+
+    def _close_before(self, index: int) -> Segment:
+        """Close the open segment with its first words; the others stay open."""
         rest = self._words[index:]
         self._words = self._words[:index]
         segment = self._close()

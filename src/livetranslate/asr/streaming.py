@@ -24,7 +24,13 @@ from livetranslate.asr.policy import (
     StreamingPolicy,
     make_policy,
 )
-from livetranslate.asr.segmenter import Segmenter, SegmenterOptions, SegmenterState, ends_sentence
+from livetranslate.asr.segmenter import (
+    Parting,
+    Segmenter,
+    SegmenterOptions,
+    SegmenterState,
+    ends_sentence,
+)
 from livetranslate.asr.vad import VadOptions
 from livetranslate.asr.voice import TrackState, Utterance, VoiceTrack
 from livetranslate.domain.audio import SAMPLE_RATE
@@ -171,6 +177,11 @@ class StreamingRecogniser:
         return self._voice.buffered / SAMPLE_RATE
 
     @property
+    def needed_from(self) -> int:
+        """First sample that is still needed."""
+        return self._voice.resume_point(self._window)
+
+    @property
     def speech_s(self) -> float:
         """Seconds of speech heard so far."""
         return self._voice.speech_samples / SAMPLE_RATE
@@ -215,8 +226,16 @@ class StreamingRecogniser:
             final=utterance.end is not None and end >= utterance.end,
         )
 
-    def apply(self, step: Step, hypothesis: Hypothesis) -> list[Segment]:
-        """Take the hypothesis for a step; return the segments that it changed, in order."""
+    def apply(
+        self, step: Step, hypothesis: Hypothesis, parting: Parting | None = None
+    ) -> list[Segment]:
+        """Take the hypothesis for a step; return the segments that it changed, in order.
+
+        Args:
+            step: What was decoded.
+            hypothesis: What the engine made of it.
+            parting: Says where another person begins to speak, which parts segments.
+        """
         hypothesis = guarded(
             hypothesis,
             self._options.guards,
@@ -233,7 +252,11 @@ class StreamingRecogniser:
         committed = [msgspec.structs.replace(word, committed=True) for word in words[:count]]
         self._prefix.extend(committed)
         changed = self._segmenter.add(
-            committed, words[count:], hypothesis.language, pause=step.final
+            committed,
+            words[count:],
+            hypothesis.language,
+            pause=step.final,
+            parting=parting,
         )
         if step.final:
             self._close(step)
@@ -258,7 +281,7 @@ class StreamingRecogniser:
     def state(self) -> RecogniserState:
         """Return what another recogniser needs to go on from here."""
         return RecogniserState(
-            start=self._voice.resume_point(self._window),
+            start=self.needed_from,
             decoded=None if self._utterance is None else self._decoded,
             before=self._before,
             prefix=tuple(self._prefix),

@@ -7,12 +7,12 @@ final ones. On the wire each is a JSON object with its ``type``.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import msgspec
 
 from livetranslate.domain.session import AppliedConfig, ConfigUpdate, EndReason, SessionStatistics
+from livetranslate.domain.speakers import Correlation, SpeakerSource
 from livetranslate.domain.speech import Word
 
 
@@ -102,26 +102,24 @@ class TranslationResult(Event, frozen=True, kw_only=True, tag="translation_resul
     error: str | None = None
 
 
-class SpeakerSource(str, Enum):
-    """Where a speaker's name comes from, in order of trust."""
-
-    MANUAL = "manual"
-    MEETING_API = "meeting_api"
-    TRACK = "track"
-    ACTIVE_SPEAKER = "active_speaker"
-    CAPTIONS = "captions"
-    EMBEDDING = "embedding"
-    DIARIZATION = "diarization"
-
-
 class SpeakerUpdate(Event, frozen=True, kw_only=True, tag="speaker_update"):
-    """Past segments got a (better) speaker."""
+    """Past segments got a (better) speaker.
+
+    Attributes:
+        speaker_id: The speaker.
+        speaker_name: The speaker's name, if known.
+        segment_ids: Segments that are this speaker's from now on.
+        source: Where that comes from.
+        confidence: 0-1, or None where not measured.
+        correlation: What is kept of it; not told to clients.
+    """
 
     speaker_id: str
     speaker_name: str | None
     segment_ids: tuple[str, ...]
     source: SpeakerSource
     confidence: float | None
+    correlation: Correlation | msgspec.UnsetType = msgspec.UNSET
 
 
 class Vad(Event, frozen=True, kw_only=True, tag="vad"):

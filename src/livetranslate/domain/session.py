@@ -11,7 +11,8 @@ import msgspec
 from livetranslate.domain.audio import Encoding
 from livetranslate.domain.errors import Conflict, InvalidInput
 
-SESSION_ID_PATTERN = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
+SESSION_ID_PATTERN = re.compile(r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,128}$")
+"""``.`` and ``..`` would mean folders where stored audio is kept."""
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 LANGUAGE_PATTERN = re.compile(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 
@@ -217,7 +218,8 @@ def check_session_id(session_id: str) -> str:
     """Return the id if it is well-formed; raises InvalidInput otherwise."""
     if not SESSION_ID_PATTERN.fullmatch(session_id):
         raise InvalidInput(
-            "a session id has 1-128 letters, digits, '_', '.' or '-'", field="session_id"
+            "a session id has 1-128 letters, digits, '_', '.' or '-', and is not '.' or '..'",
+            field="session_id",
         )
     return session_id
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from livetranslate.domain.errors import InvalidInput
-from livetranslate.domain.events import SessionEvent
+from livetranslate.domain.events import SessionEvent, SpeakerUpdate
 from livetranslate.domain.messages import ClientMessage
 
 T = TypeVar("T")
@@ -21,7 +21,9 @@ _FIELD = re.compile(r"required field `([^`]+)`")
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """Return a message or event as UTF-8 JSON."""
+    """Return a message or event as UTF-8 JSON, without what clients are not told."""
+    if isinstance(message, SpeakerUpdate):
+        message = msgspec.structs.replace(message, correlation=msgspec.UNSET)
     return _json_encoder.encode(message)
 
 

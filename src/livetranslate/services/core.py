@@ -26,13 +26,16 @@ from livetranslate.sessions.clock import SystemClock
 from livetranslate.sessions.desk.base import Desk
 from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.manager import ManagerOptions, SessionManager
+from livetranslate.sessions.naming import SpeakerNaming
 from livetranslate.sessions.reconciling import Reconciler
 from livetranslate.settings import Settings
+from livetranslate.storage.audio_files import AudioFiles
 from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.notes import SqlSessionNotes
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.schema import migrate
+from livetranslate.storage.speakers import SqlSpeakers
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +72,8 @@ class Core:
         edge: Hub and connections.
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
+        naming: Names for speakers of live and ended sessions.
+        audio_files: Stored audio, or None if nothing is kept.
         notes: Its writes of how they fare.
         kept: Reads and removal of what is kept, or None if nothing is.
         metrics: Figures for Prometheus.
@@ -86,6 +91,10 @@ class Core:
         self.configuration.listen(self._configure)
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
+        store = SqlSpeakers(self.database) if self.database else None
+        self.naming = SpeakerNaming(self.log, store)
+        folder = settings.livetranslate_data / "audio"
+        self.audio_files = AudioFiles(self.database, folder) if self.database else None
         self.notes = SqlSessionNotes(self.database) if self.database else None
         reconciler = self._reconciler()
         self.manager = SessionManager(
@@ -94,6 +103,8 @@ class Core:
             notes=self.notes,
             duties=[Balancer(self.desk, SystemClock()), *([reconciler] if reconciler else [])],
             options=ManagerOptions(sessions_stay=self.shared),
+            watcher=self.naming.recorded,
+            archive=self.audio_files,
             presets=self.configuration,
         )
         self.kept = self._kept()

@@ -30,10 +30,12 @@ from livetranslate.domain.events import (
     TranslationResult,
 )
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionStatistics
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.log.base import (
     AudioEntry,
     Checkpoint,
     Claim,
+    EvidenceEntry,
     LogEntry,
     SessionLog,
     UpdateEntry,
@@ -222,6 +224,9 @@ class ForwardedSession:
         elif isinstance(entry, UpdateEntry):
             self._config = entry.update.apply(self._config)
             await self._instance.call("update_session", named | {"config": _plain(entry.update)})
+        elif isinstance(entry, EvidenceEntry):
+            evidence = _shifted(entry.evidence, -seconds(self._generation.first_sample))
+            await self._instance.call("speaker_evidence", named | {"evidence": evidence})
         else:
             self._end_reason = entry.reason
             await self._instance.call("end_session", named)
@@ -336,6 +341,15 @@ class ForwardedSession:
         )
         await self._write([told, ended])
         self._done = True
+
+
+def _shifted(evidence: SpeakerEvidence, by_s: float) -> dict[str, Any]:
+    """Return evidence with its times in those of the instance's session."""
+    plain: dict[str, Any] = msgspec.to_builtins(evidence)
+    for end in ("start", "end"):
+        if end in plain:
+            plain[end] = max(0.0, plain[end] + by_s)
+    return plain
 
 
 def _plain(update: ConfigUpdate) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from livetranslate.domain.errors import InvalidInput
 from livetranslate.domain.messages import Service
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
+from livetranslate.services.api.audio import audio_router
 from livetranslate.services.api.configuration import configuration_router
+from livetranslate.services.api.correlations import correlations_router
 from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import all_models, health, health_router, speech_now
 from livetranslate.services.api.logs import logs_router
@@ -33,12 +35,14 @@ from livetranslate.services.api.timeline import live_figures, timeline_router
 from livetranslate.services.api.timing import timing_router
 from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
+from livetranslate.services.chunks import AudioChunks
 from livetranslate.services.core import Core
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
 from livetranslate.services.gateway.options import gateway_options, rate_limit_options
 from livetranslate.services.gateway.routes import services_router
+from livetranslate.services.google_meet import meet_options
 from livetranslate.services.logs import ACTIVITY
 from livetranslate.services.realtime.socketio_events import OrchestrationEvents
 from livetranslate.services.realtime.subscriptions import Subscriptions
@@ -131,6 +135,11 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         wait_s=settings.service_timeout,
     )
     app.include_router(upload_router(uploads))
+    if core.audio_files is not None and core.records is not None:
+        chunks = AudioChunks(
+            core.audio_files, core.records, core.configuration, max_bytes=uploads.max_bytes
+        )
+        app.include_router(audio_router(chunks, core.audio_files))
     if core.kept is not None and core.database is not None and core.notes is not None:
         kept, figures = core.kept, FiguresReader(core.database)
         app.include_router(
@@ -141,6 +150,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         live = live_figures(core.manager.state, SAMPLE_RATE)
         app.include_router(timing_router(timekeeper))
         app.include_router(timeline_router(timeline, timekeeper, figures, live))
+    app.include_router(correlations_router(core.naming, meet_options(settings)))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 

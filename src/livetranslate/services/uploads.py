@@ -27,11 +27,9 @@ from livetranslate.domain.errors import (
     SessionBusy,
     SessionClosed,
 )
-from livetranslate.domain.events import (
-    SpeakerSource,
-    SpeakerUpdate,
-)
+from livetranslate.domain.events import SpeakerUpdate
 from livetranslate.domain.session import EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerSource
 from livetranslate.domain.transcription import Transcription
 from livetranslate.services.gathering import Gathered
 from livetranslate.services.realtime.edge import Edge

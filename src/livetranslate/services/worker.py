@@ -39,6 +39,7 @@ from livetranslate.sessions.log.base import SessionLog
 from livetranslate.sessions.work import WorkerDesk
 from livetranslate.sessions.worker import Worker, WorkerOptions
 from livetranslate.settings import Settings, load_settings
+from livetranslate.speakers.choice import choose_embedding
 from livetranslate.translation.preferred import LocalFirst
 from livetranslate.translation.remote import RemoteTranslator
 from livetranslate.translation.service import LocalTranslator
@@ -110,6 +111,8 @@ async def serve(settings: Settings, link_path: Path | None, worker_id: str) -> i
     def translation(session_id: str, config: SessionConfig, emit: Emit) -> SessionTranslation:
         return HostTranslation(translator, session_id, config, emit, now=utc_now)
 
+    voices = choose_embedding(settings.model_dir)
+    _log.info("voices", model=voices.embedding.capabilities.model, reason=voices.reason)
     async with reach(settings, link_path) as reached:
         presets = FollowedPresets(reached.configuration)
         await presets.start()
@@ -127,6 +130,7 @@ async def serve(settings: Settings, link_path: Path | None, worker_id: str) -> i
                 admission=settings.admission_options(),
             ),
             now=utc_now,
+            voices=voices.embedding,
             presets=presets,
         )
         loop = asyncio.get_running_loop()

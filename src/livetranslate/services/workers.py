@@ -54,7 +54,7 @@ class LocalWorkers:
         )
         self._supervisor = WorkerSupervisor(
             self._command,
-            environment=_environment(settings),
+            environment=worker_environment(settings),
             on_exit=self._exited,
             name=f"{socket.gethostname()}-{secrets.token_hex(3)}",
         )
@@ -112,11 +112,16 @@ class LocalWorkers:
         return [ReportAge(report, 0.0) for report in self._last.values()]
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the workers' environment: this process's, with what the command line changed."""
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """Return the workers' environment: this process's, with what the command line changed.
+
+    They read no configuration file, so that one that is wrong just now keeps none from starting;
+    what it says of audio they follow in the shared configuration.
+    """
     environment = dict(os.environ)
     redis = settings.redis_url
     said = {
+        "LIVETRANSLATE_CONFIG": os.devnull,
         "LIVETRANSLATE_DATA": settings.livetranslate_data,
         "MODEL_DIR": settings.model_dir,
         "WHISPER_MODEL": settings.whisper_model,

@@ -38,13 +38,14 @@ from livetranslate.domain.session import (
     check_session_id,
     new_session_id,
 )
+from livetranslate.domain.speakers import SpeakerEvidence, check_evidence
 from livetranslate.sessions.chronicle import Chronicle
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.feeding import Feeder, FeedSlot, FeedSlots
 from livetranslate.sessions.keeper import Duty, Keeper, KeeperOptions
 from livetranslate.sessions.log.base import Appended, SessionLog, SessionState
 from livetranslate.sessions.notes import SessionNotes
-from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState
+from livetranslate.sessions.recorder import Recorder, RecorderOptions, RecorderState, Watcher
 from livetranslate.sessions.recording import Recordings
 from livetranslate.sessions.records import SessionRecords
 
@@ -80,6 +81,7 @@ class SessionManager:
         options: Times.
         clock: Tells the time; the machine's by default.
         presets: Knows which audio presets there are.
+        watcher: Is told of events once they are in the database.
         archive: Where the audio of sessions is kept that ask for it; None to keep none.
     """
 
@@ -93,6 +95,7 @@ class SessionManager:
         options: ManagerOptions | None = None,
         clock: Clock | None = None,
         presets: AudioPresets | None = None,
+        watcher: Watcher | None = None,
         archive: AudioArchive | None = None,
     ) -> None:
         self.options = options or ManagerOptions()
@@ -115,6 +118,7 @@ class SessionManager:
                 chronicle=self._chronicle,
                 clock=self._clock,
                 options=self.options.recorder,
+                watcher=watcher,
             )
             if records
             else None
@@ -290,6 +294,13 @@ class SessionManager:
         config = check_config(update.apply(state.config))
         self._presets.parameters(config.preset)
         await self.log.append_update(session_id, update)
+
+    async def add_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """Hint at who somebody in a live session is; raises NotFound, SessionClosed, InvalidInput.
+
+        What follows from it is told as ``speaker_update``.
+        """
+        await self.log.append_evidence(session_id, check_evidence(evidence))
 
     async def end(self, session_id: str, reason: EndReason = EndReason.CLIENT_ENDED) -> None:
         """Take no more audio; ``session_ended`` follows what is still to come. Idempotent.

@@ -33,6 +33,10 @@ from livetranslate.sessions.records import SessionRecords
 _log = structlog.get_logger(__name__)
 
 
+Watcher = Callable[[str, Sequence[SessionEvent]], Awaitable[None]]
+"""Is told of a session's events that are in the database."""
+
+
 class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the recorder reads and retries.
 
@@ -87,6 +91,7 @@ class Recorder:
         chronicle: What tells of the database's absence once it is back, if anything does.
         clock: Tells for how long writes have failed.
         options: Batches, pauses and when to give up.
+        watcher: Is told of events once they are written; what it raises is its own fault.
     """
 
     def __init__(
@@ -97,7 +102,9 @@ class Recorder:
         chronicle: Chronicle | None = None,
         clock: Clock,
         options: RecorderOptions | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
+        self._watcher = watcher
         self._chronicle = chronicle
         self._source = log
         self._records = records
@@ -192,6 +199,8 @@ class Recorder:
                         fatal = event.message
                 await self._write(session_id, [e for e in events if not is_preview(e)])
                 await self._write_status(session_id, events, fatal)
+                if self._watcher is not None:
+                    await self._watcher(session_id, events)
                 after = events[-1].event_id if events else after
                 await self._note_recorded(session_id, after)
                 if events and isinstance(events[-1], SessionEnded):

@@ -44,6 +44,7 @@ from livetranslate.sessions.work import (
     WorkerDesk,
     WorkerReport,
 )
+from livetranslate.speakers.voices import VoiceEmbedding
 
 _log = structlog.get_logger(__name__)
 
@@ -95,6 +96,7 @@ class Worker:
         options: Bounds and times.
         now: UTC time.
         presets: Says what is done to sessions' audio before it is recognised.
+        voices: Tells voices apart; the light embedding by default.
     """
 
     def __init__(
@@ -108,8 +110,10 @@ class Worker:
         *,
         now: Callable[[], datetime],
         presets: AudioPresets | None = None,
+        voices: VoiceEmbedding | None = None,
     ) -> None:
         self._presets = presets or NamedPresets()
+        self._voices = voices
         self._worker_id = worker_id
         self._log = log
         self._desk = desk
@@ -251,6 +255,7 @@ class Worker:
             options=self._options.streaming,
             now=self._now,
             presets=self._presets,
+            voices=self._voices,
         )
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - every session is served in a task of its own

@@ -112,7 +112,10 @@ def label(field: str) -> str:
 
 
 _SECRETS = frozenset(
-    {"secret_key", "api_keys", "database_url", "webhook_urls", "redis_url", "openai_api_key"}
+    {
+        *("secret_key", "api_keys", "database_url", "webhook_urls", "redis_url", "openai_api_key"),
+        *("google_meet_client_secret", "google_meet_refresh_token"),
+    }
 )
 
 

@@ -61,5 +61,10 @@ HELP: dict[str, str] = {
     "translation_model": "Model of translation",
     "openai_base_url": "Server of OpenAI's API for translation",
     "openai_api_key": "Key for that server",
+    "google_meet_client_id": "OAuth client for speaker names by Google Meet's API",
+    "google_meet_client_secret": "Secret of that OAuth client",
+    "google_meet_refresh_token": "Refresh token of the account whose meetings are read",
+    "google_meet_base_url": "Google Meet's API",
+    "google_meet_token_url": "Where access tokens for Google Meet's API are given",
 }
 """Field of ``Settings`` → one sentence."""

@@ -186,6 +186,16 @@ class Settings(BaseSettings):
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
 
+    google_meet_client_id: str | None = None
+    google_meet_client_secret: SecretStr | None = None
+    google_meet_refresh_token: SecretStr | None = None
+    google_meet_base_url: Annotated[str, AfterValidator(_service_url)] = (
+        "https://meet.googleapis.com"
+    )
+    google_meet_token_url: Annotated[str, AfterValidator(_service_url)] = (
+        "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    )
+
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _audio: ConfiguredPresets = PrivateAttr(default_factory=ConfiguredPresets)
 

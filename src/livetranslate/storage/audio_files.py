@@ -65,11 +65,12 @@ class AudioFiles:
             quality=chunk.quality,
         )
         path = self._folder / stored.file_path
-        await asyncio.to_thread(_write, path, chunk.content)
+        written = await asyncio.to_thread(_write, path, chunk.content)
         try:
             known = await self._insert(chunk.session_id, stored)
         except BaseException:
-            await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
+            if written:
+                await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
             raise
         if known != digest:
             await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -138,9 +139,11 @@ class AudioFiles:
             raise NotFound(f"there is no session {session_id}", field="session_id") from error
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+def _write(path: Path, content: bytes) -> bool:
+    """Write a file so that it is there whole or not at all; return False if it was there before."""
     try:
+        if path.exists():
+            return False
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             try:
@@ -155,3 +158,4 @@ def _write(path: Path, content: bytes) -> None:
         raise BackendUnavailable(
             f"audio cannot be stored: {error.strerror or error}; make room, or have no audio stored"
         ) from error
+    return True

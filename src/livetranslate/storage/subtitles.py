@@ -24,13 +24,13 @@ JOINER = "\u2060"
 _ANYWHERE = (
     r"\\(?=[Nnh])"  # pysubs2's line ends
     r"|\d:\d\d:\d\d(?=[,.]\d)"  # a time stamp
+    r"|^(?=\d+$)"  # the number of the next cue
 )
 _CODES = {
     "vtt": re.compile(_ANYWHERE),
     "srt": re.compile(
         _ANYWHERE + r"|<(?=\s*[/!?a-zA-Z])"  # tags, which SRT has no other way to say
         r"|--(?=>)"  # the arrow between a cue's times
-        r"|^(?=\d+$)"  # the number of the next cue
     ),
 }
 _BRACES = str.maketrans("{}", "()")

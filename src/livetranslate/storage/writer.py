@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livetranslate.domain.events import (
@@ -33,6 +33,7 @@ from livetranslate.storage.rows import (
 )
 from livetranslate.storage.statistics import write_statistics
 from livetranslate.storage.tables import SessionEventRow, TranscriptRow, TranslationRow
+from livetranslate.storage.voices import correlation_of, count_speech, write_correlation
 
 Name = TypeVar("Name")
 
@@ -90,6 +91,7 @@ class EventWriter:
             case SessionEnded():
                 self._life.append(life_row(event))
                 await self.flush()
+                await count_speech(self._connection, event.session_id)
                 await write_statistics(self._database, self._connection, event)
             case SessionStarted() | SessionUpdated() | SessionError():
                 self._life.append(life_row(event))
@@ -117,7 +119,7 @@ class EventWriter:
     ) -> dict[SegmentKey, tuple[int, datetime]]:
         """Return key and time of the segments that are written."""
         known: dict[SegmentKey, tuple[int, datetime]] = {}
-        for some in _portions(_segment_of(event) for event in events):
+        for some in portions(_segment_of(event) for event in events):
             query = select(
                 TranscriptRow.session_id,
                 TranscriptRow.segment_id,
@@ -141,21 +143,35 @@ class EventWriter:
             )
             .scalar_subquery()
         )
-        for some in _portions(sorted(session_ids)):
+        for some in portions(sorted(session_ids)):
             waiting = update(TranslationRow).where(
                 TranslationRow.session_id.in_(some), TranslationRow.transcript_id.is_(None)
             )
             await self._connection.execute(waiting.values(transcript_id=segment))
 
     async def _relabel(self, event: SpeakerUpdate) -> None:
-        """Give past segments their new speaker, unless a later event gave them one already."""
+        """Give past segments their new speaker, unless a later event gave them one already.
+
+        With it goes what the name rests on.
+        """
+        await write_correlation(
+            self._database,
+            self._connection,
+            event.session_id,
+            correlation_of(event),
+            at=event.timestamp,
+            event_id=event.event_id,
+        )
         values: dict[str, object] = {
             "speaker_id": clean(event.speaker_id),
             "speaker_event_id": event.event_id,
         }
         if event.speaker_name is not None:
             values["speaker_name"] = clean(event.speaker_name)
-        for some in _portions(event.segment_ids):
+        else:
+            same = TranscriptRow.speaker_id == values["speaker_id"]
+            values["speaker_name"] = case((same, TranscriptRow.speaker_name), else_=None)
+        for some in portions(event.segment_ids):
             await self._connection.execute(
                 update(TranscriptRow)
                 .where(
@@ -171,7 +187,8 @@ def _segment_of(event: TranslationResult) -> SegmentKey:
     return event.session_id, event.segment_id
 
 
-def _portions(names: Iterable[Name]) -> Iterator[list[Name]]:
+def portions(names: Iterable[Name]) -> Iterator[list[Name]]:
+    """Yield names in parts that one statement may hold, each name once."""
     unique = list(dict.fromkeys(names))
     for at in range(0, len(unique), NAMES_AT_ONCE):
         yield unique[at : at + NAMES_AT_ONCE]

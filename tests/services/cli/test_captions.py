@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from livetranslate.domain.events import (
-    SpeakerSource,
     SpeakerUpdate,
     TranscriptionResult,
     TranslationResult,
 )
 from livetranslate.domain.messages import ErrorMessage
+from livetranslate.domain.speakers import SpeakerSource
 from livetranslate.domain.speech import Word
 from livetranslate.services.cli import app as cli
 from livetranslate.services.cli.caption_view import CaptionView

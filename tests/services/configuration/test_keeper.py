@@ -12,6 +12,7 @@ import pytest
 
 from livetranslate.domain.errors import BackendUnavailable, Conflict, Invalid
 from livetranslate.services.configuration.keeper import ConfigurationKeeper
+from livetranslate.services.workers import worker_environment
 from livetranslate.sessions.configuration.base import ConfigurationStore
 from livetranslate.sessions.configuration.memory import MemoryConfiguration
 from livetranslate.sessions.configuration.presets import FollowedPresets
@@ -90,7 +91,7 @@ async def place(
 
 
 async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             if met():
                 return
@@ -299,3 +300,17 @@ async def test_a_redis_that_comes_back_empty_gets_the_configuration_again(
     await place.close()
     await channels.close()
     await connection.close()
+
+
+def test_workers_start_whatever_the_file_says_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    settings = load_settings(gateway_timeout=3)
+    file.write_text("gateway: [")
+    monkeypatch.setenv("LIVETRANSLATE_CONFIG", str(file))
+    with pytest.raises(Invalid):
+        load_settings()
+    for name, value in worker_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().audio.active == "default"

@@ -86,6 +86,17 @@ class Session:
             await self._socket.send(SPEECH[begin : begin + CHUNK])
             self._at += 1
 
+    async def speak_until(self, kind: str, after: int = 0) -> dict[str, Any]:
+        """Speak on, about as fast as people do, until there is an event of a kind."""
+        async with asyncio.timeout(90):
+            while True:
+                await self.speak()
+                try:
+                    async with asyncio.timeout(0.2):
+                        return await self.until(kind, after)
+                except TimeoutError:
+                    continue
+
     async def end(self, session_id: str) -> None:
         await self._socket.send(json.dumps({"type": "end_session", "session_id": session_id}))
         await self.until("session_ended")
@@ -139,11 +150,7 @@ async def test_a_preset_changed_in_one_file_is_in_the_next_chunk_of_the_others_s
         text = "# The first machine.\naudio:\n  preset: noisy  # loud today\n"
         files[0].write_text(text)
         told = await until(two, lambda answer: answer["preset"] == "noisy")
-        async with asyncio.timeout(30):
-            while not any(event["type"] == "session_updated" for event in live.events):
-                await live.speak()
-                await live.until("audio_ack", len(live.events))
-        updated = await live.until("session_updated", before)
+        updated = await live.speak_until("session_updated", before)
         assert updated["audio"]["preset"] == "noisy"
         assert updated["audio"]["parameters"]["noise_reduction"]["enabled"] is True
         assert updated["config"] == {} and updated["needs_new_session"] == []
@@ -201,11 +208,7 @@ async def test_a_change_over_rest_reaches_every_process_and_every_file(
         status, answer = await fetch(one, "/api/audio/config", change)
         assert status == 409 and answer["field"] == "version"
 
-        async with asyncio.timeout(30):
-            while not any(event["type"] == "session_updated" for event in live.events):
-                await live.speak()
-                await live.until("audio_ack", len(live.events))
-        updated = await live.until("session_updated")
+        updated = await live.speak_until("session_updated")
         assert updated["audio"]["preset"] == "hall"
         assert updated["audio"]["parameters"]["limiter"]["ceiling_dbfs"] == -5
         await live.end("rest")

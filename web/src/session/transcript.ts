@@ -117,9 +117,16 @@ function transcribed(
     confidence: event.confidence,
     isFinal: event.is_final,
     speakerId: event.speaker_id ?? old?.speakerId ?? null,
-    speakerName: event.speaker_name ?? old?.speakerName ?? null,
+    speakerName: nameOf(event, old),
     eventId,
   });
+}
+
+/** Returns the speaker's name; an older one counts only while the speaker is the same. */
+function nameOf(event: TranscriptionResult, old: Caption | undefined): string | null {
+  if (event.speaker_name) return event.speaker_name;
+  const same = event.speaker_id == null || event.speaker_id === old?.speakerId;
+  return same ? (old?.speakerName ?? null) : null;
 }
 
 function translated(transcript: Transcript, event: TranslationResult): Transcript {

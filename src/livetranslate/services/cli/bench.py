@@ -58,6 +58,7 @@ def bench(
     operations: Annotated[
         int, typer.Option(min=100, help="Rows written in one repeat, for database.")
     ] = 10_000,
+    concurrent: Annotated[int, typer.Option(min=1, help="Streams at once, for chunking.")] = 50,
     threads: Annotated[int, typer.Option(min=0, help="Threads of an engine loaded here.")] = 2,
     json: JsonOption = False,
 ) -> None:
@@ -77,6 +78,7 @@ def bench(
         "sessions": sessions,
         "seconds": seconds,
         "operations": operations,
+        "concurrent": concurrent,
         "threads": threads,
     }
     given = {key: value for key, value in said.items() if value is not None}

@@ -29,6 +29,7 @@ TargetOption = Annotated[
     list[str] | None,
     typer.Option("--target", "-t", help="Translate into this language; may be repeated."),
 ]
+SpeakersOption = Annotated[bool, typer.Option("--speakers", "-s", help="Tell speakers apart.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="Speech engine.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="Speech model.")]
 
@@ -45,6 +46,7 @@ def captions(
     url: UrlOption = DEFAULT_URL,
     language: LanguageOption = "auto",
     target: TargetOption = None,
+    speakers: SpeakersOption = False,
     fast: Annotated[
         bool, typer.Option("--fast", help="As fast as the server takes it, not in real time.")
     ] = False,
@@ -72,7 +74,11 @@ def captions(
     from livetranslate.services.client.sources import file_chunks, in_thread, paced, pipe_chunks
 
     config = SessionConfig(
-        language=language, target_languages=tuple(target or ()), engine=engine, model=model
+        language=language,
+        target_languages=tuple(target or ()),
+        engine=engine,
+        model=model,
+        diarization=speakers,
     )
     piped = file == "-"
     path = Path(file)

@@ -13,6 +13,7 @@ from livetranslate.services.cli.captions import (
     KeyOption,
     LanguageOption,
     ModelOption,
+    SpeakersOption,
     TargetOption,
     UrlOption,
 )
@@ -28,6 +29,7 @@ def mic(
     url: UrlOption = DEFAULT_URL,
     language: LanguageOption = "auto",
     target: TargetOption = None,
+    speakers: SpeakersOption = False,
     device: Annotated[
         str | None, typer.Option("--device", help="Input device: its name or number.")
     ] = None,
@@ -43,7 +45,11 @@ def mic(
     from livetranslate.services.client.sources import in_thread
 
     config = SessionConfig(
-        language=language, target_languages=tuple(target or ()), engine=engine, model=model
+        language=language,
+        target_languages=tuple(target or ()),
+        engine=engine,
+        model=model,
+        diarization=speakers,
     )
     blocks = microphone_chunks(device)
 

@@ -32,6 +32,7 @@ from livetranslate.domain.session import (
     EndReason,
     SessionConfig,
 )
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.services.realtime.acks import Acks
 from livetranslate.services.realtime.connections import Connection
 from livetranslate.services.realtime.edge import Edge
@@ -156,6 +157,10 @@ class SessionClient:
             return
         self._listen(session_id, after=0 if history else state.last_event_id)
         await self._edge.log.keep_alive(session_id)
+
+    async def add_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """Hint at who somebody in a session is; raises NotFound, SessionClosed, InvalidInput."""
+        await self._edge.manager.add_evidence(session_id, evidence)
 
     async def leave(self, session_id: str) -> None:
         """Stop listening; a session that this client feeds waits for a resume."""

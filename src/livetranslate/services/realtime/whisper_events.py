@@ -16,6 +16,8 @@ from livetranslate.domain.errors import (
     LiveTranslateError,
     Unauthorized,
 )
+from livetranslate.domain.speakers import SpeakerEvidence
+from livetranslate.domain.wire import convert
 from livetranslate.services.realtime.client import SessionClient
 from livetranslate.services.realtime.connections import Protocol
 from livetranslate.services.realtime.credentials import check_key, header_key
@@ -61,10 +63,18 @@ async def _leave(loose: LooseClient, data: dict[str, Any]) -> dict[str, Any]:
     return {"ok": True}
 
 
+async def _evidence(loose: LooseClient, message: dict[str, Any]) -> dict[str, Any]:
+    evidence = convert(message.get("evidence"), SpeakerEvidence, field="evidence")
+    session_id = loose.session_id(message)
+    await loose.client.add_evidence(session_id, evidence)
+    return {"ok": True}
+
+
 ACTIONS: dict[str, Action] = {
     "join_session": _join,
     "transcribe_stream": _audio,
     "update_session": _update,
+    "speaker_evidence": _evidence,
     "end_session": _end,
     "leave_session": _leave,
 }

@@ -12,7 +12,7 @@ from livetranslate.sessions.configuration.base import ConfigurationSource, Share
 
 _log = structlog.get_logger(__name__)
 
-WAIT_S = 20.0
+WAIT_S = 5.0
 """Seconds that one question waits for a change."""
 AGAIN_S = 1.0
 """Pause before a source that could not be reached is asked again."""
@@ -40,6 +40,7 @@ class ConfigurationFollower:
         self._on_change = on_change
         self._on_lost = on_lost
         self._following: asyncio.Task[None] | None = None
+        self._lost = False
         self.now = SharedConfiguration()
 
     async def start(self) -> None:
@@ -58,22 +59,21 @@ class ConfigurationFollower:
             await asyncio.gather(self._following, return_exceptions=True)
 
     async def _follow(self) -> None:
-        seen = self.now.version
         while True:
+            known = 0 if self._lost else self.now.version
             try:
-                found = await self._source.read(seen, wait_s=WAIT_S)
+                self.take(await self._source.read(known, wait_s=WAIT_S))
             except LiveTranslateError:
                 await asyncio.sleep(AGAIN_S)
-                continue
-            if found is not None:
-                seen = found.version
-                self.take(found)
 
     def take(self, found: SharedConfiguration | None) -> None:
         """Take in what the source said, or what was published there."""
-        if found is None or found.version == self.now.version:
+        if found is None:
             return
-        if found.version == 0:
+        self._lost = found.version == 0 and self.now.version > 0
+        if found.version == self.now.version:
+            return
+        if self._lost:
             if self._on_lost is not None:
                 self._on_lost()
             return

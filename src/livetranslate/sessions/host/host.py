@@ -36,8 +36,10 @@ from livetranslate.domain.events import AudioInForce, SessionEvent, TranslationR
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig, SessionStatistics
 from livetranslate.domain.speech import Segment
 from livetranslate.sessions.host.enhancing import SessionEnhancement, stages_of
+from livetranslate.sessions.host.labels import labels_told
 from livetranslate.sessions.host.pace import Pace
 from livetranslate.sessions.host.progress import HostState, Ledger, read_state
+from livetranslate.sessions.host.speaking import SessionSpeakers, SpeakersState
 from livetranslate.sessions.host.tally import Tally
 from livetranslate.sessions.host.telling import Teller
 from livetranslate.sessions.host.translating import SessionTranslation, TranslationFactory
@@ -46,10 +48,13 @@ from livetranslate.sessions.log.base import (
     Checkpoint,
     Claim,
     EndEntry,
+    EvidenceEntry,
     LogEntry,
     SessionLog,
     UpdateEntry,
 )
+from livetranslate.speakers.light.embedding import LightEmbedding
+from livetranslate.speakers.voices import VoiceEmbedding
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +84,7 @@ class SessionHost:
         options: How audio is cut into steps.
         now: UTC time.
         presets: Says what is done to the audio before it is recognised.
+        voices: Tells voices apart, in sessions that ask for it; the light embedding by default.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class SessionHost:
         options: StreamingOptions,
         now: Callable[[], datetime],
         presets: AudioPresets | None = None,
+        voices: VoiceEmbedding | None = None,
     ) -> None:
         state = read_state(claim.checkpoint)
         self._claim = claim
@@ -113,6 +120,10 @@ class SessionHost:
         )
         self._told = state.audio if state else None
         self._heard = self._enhancement.heard
+        self._speakers = SessionSpeakers(
+            (voices or LightEmbedding()) if self._config.diarization else None,
+            state.speakers if state else SpeakersState(),
+        )
         self._began = self._heard
         self._reported = self._position
         self._outbox: list[SessionEvent] = []
@@ -189,6 +200,7 @@ class SessionHost:
             await self._write(started)
         else:
             self._translation.resume(self._resumed.untranslated)
+            await self._tell_of_speakers()
         decoder = make_decoder(lease)
         while True:
             entries = await self._log.read_entries(
@@ -212,13 +224,10 @@ class SessionHost:
                 case AudioEntry(chunk=chunk):
                     self._note(entry, chunk.end)
                     self._hear(chunk, recogniser)
-                case UpdateEntry(update=update):
+                case UpdateEntry() | EvidenceEntry():
                     if not await self._advance(recogniser, decoder):
                         return False
-                    applied = entry.position <= self._taken
-                    self._note(entry, self._heard)
-                    if not applied:
-                        await self._update(update, recogniser)
+                    await self._change(entry, recogniser)
                 case EndEntry(reason=reason):
                     self._listen(self._enhancement.finish(), recogniser)
                     recogniser.finish()
@@ -231,6 +240,18 @@ class SessionHost:
             await self._write()
         return True
 
+    async def _change(
+        self, entry: UpdateEntry | EvidenceEntry, recogniser: StreamingRecogniser
+    ) -> None:
+        """Do what an entry asks for, unless a host before did."""
+        applied = entry.position <= self._taken
+        self._note(entry, self._heard)
+        if isinstance(entry, UpdateEntry) and not applied:
+            await self._update(entry.update, recogniser)
+        elif isinstance(entry, EvidenceEntry) and not applied:
+            self._speakers.evidence(entry.evidence)
+            await self._tell_of_speakers()
+
     def _note(self, entry: LogEntry, end: int) -> None:
         """Note an entry as taken in; ``end`` is where the session's audio has got to with it."""
         self._position = entry.position
@@ -240,7 +261,9 @@ class SessionHost:
     def _hear(self, chunk: AudioChunk, recogniser: StreamingRecogniser) -> None:
         """Take a chunk's samples in, less those in front of where the host goes on."""
         self._tally.audio(chunk)
-        pcm = np.frombuffer(chunk.pcm, dtype=np.int16)[max(self._heard - chunk.start, 0) :]
+        samples = np.frombuffer(chunk.pcm, dtype=np.int16)
+        self._speakers.hear(chunk.start, samples, needed_from=recogniser.needed_from)
+        pcm = samples[max(self._heard - chunk.start, 0) :]
         if not len(pcm):
             return
         self._heard = chunk.end
@@ -276,29 +299,46 @@ class SessionHost:
         while (step := recogniser.next_step(hurry=self.lag_s > self._options.lag_s)) is not None:
             if steps and self._outbox:
                 await self._write()
-            begin = monotonic()
+            begin, look = monotonic(), await self._speakers.look(step)
             try:
                 hypothesis = await decoder.decode(step, self._config)
             except Exception as error:  # noqa: BLE001 - an engine's fault is told, not passed on
                 if not await self._failed(error):
                     return False
                 if not step.final or self._failures > 1:
+                    self._speakers.take(look)
                     self._say(recogniser.skip(step))
             else:
                 self._failures = 0
                 self._tally.inference(monotonic() - begin)
-                self._say(recogniser.apply(step, hypothesis))
+                self._speakers.take(look)
+                parting = self._speakers.parting
+                self._say(recogniser.apply(step, hypothesis, parting))
+            await self._tell_of_speakers()
             steps += 1
         return True
 
     def _say(self, changed: Sequence[Segment]) -> None:
         """Tell of changed segments and have them translated."""
         for segment in changed:
-            result = self._tell.result(segment)
+            result = self._tell.result(segment, self._speakers.of(segment))
             if segment.is_final:
                 self._tally.segment(len(segment.words))
             self._outbox.append(result)
             self._translation.update(result)
+
+    async def _tell_of_speakers(self) -> None:
+        """Tell which segments of the past have another speaker or name.
+
+        Nothing is final in between, so what the log holds is all that there is.
+        """
+        if not self._speakers.due:
+            return
+        await self._write()
+        labels = await labels_told(self._log, self.session_id)
+        for update in self._speakers.tell(labels):
+            self._outbox.append(self._tell.speaker(update.correlation, update.segment_ids))
+        await self._write()
 
     async def _translated(self, result: TranslationResult) -> None:
         """Write a translation as it comes."""
@@ -380,10 +420,13 @@ class SessionHost:
             statistics=self._tally.statistics,
             enhancement=enhancement,
             untranslated=self._translation.pending(),
+            speakers=self._speakers.state(),
             audio=self._told,
         )
-        needed_from = enhancement.enhancer.taken
-        return Checkpoint(self._ledger.pass_to(needed_from), _state_encoder.encode(state))
+        start = enhancement.enhancer.taken
+        if self._speakers.start is not None:
+            start = min(start, self._speakers.start)
+        return Checkpoint(self._ledger.pass_to(start), _state_encoder.encode(state))
 
     def _totals(self) -> SessionStatistics:
         return self._tally.totals(self._recogniser.speech_s if self._recogniser else 0.0)

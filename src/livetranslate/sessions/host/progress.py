@@ -10,8 +10,9 @@ from livetranslate.asr.streaming import RecogniserState
 from livetranslate.audio.enhancement.parameters import AudioParameters
 from livetranslate.domain.session import SessionConfig, SessionStatistics
 from livetranslate.sessions.host.enhancing import EnhancementState
+from livetranslate.sessions.host.speaking import SpeakersState
 from livetranslate.sessions.host.translating import Untranslated
-from livetranslate.sessions.log.base import Checkpoint, LogEntry, UpdateEntry
+from livetranslate.sessions.log.base import Checkpoint, EvidenceEntry, LogEntry, UpdateEntry
 
 
 class HostState(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
         statistics: Totals so far.
         enhancement: Where the enhancement of the audio goes on.
         untranslated: Final segments whose translations are not written yet.
+        speakers: Who speaks, and what is not told of it yet.
         audio: What listeners know to be done to the audio; None before the first of it.
     """
 
@@ -33,6 +35,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     statistics: SessionStatistics
     enhancement: EnhancementState = EnhancementState()
     untranslated: tuple[Untranslated, ...] = ()
+    speakers: SpeakersState = SpeakersState()
     audio: AudioParameters | None = None
 
 
@@ -59,7 +62,7 @@ class Ledger:
             entry: The entry.
             end: Sample after its last one; for an entry without audio the end so far.
         """
-        applied = isinstance(entry, UpdateEntry) and not self._held
+        applied = isinstance(entry, UpdateEntry | EvidenceEntry) and not self._held
         if applied:
             self._passed = entry.position
         else:

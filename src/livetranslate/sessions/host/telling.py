@@ -13,6 +13,7 @@ from livetranslate.domain.events import (
     SessionError,
     SessionStarted,
     SessionUpdated,
+    SpeakerUpdate,
     TranscriptionResult,
     Vad,
 )
@@ -24,6 +25,7 @@ from livetranslate.domain.session import (
     SessionConfig,
     SessionStatistics,
 )
+from livetranslate.domain.speakers import Correlation
 from livetranslate.domain.speech import Segment
 
 
@@ -89,8 +91,8 @@ class Teller:
             level_dbfs=round(level_dbfs, 1),
         )
 
-    def result(self, segment: Segment) -> TranscriptionResult:
-        """Say how a segment stands."""
+    def result(self, segment: Segment, speaker: Correlation | None) -> TranscriptionResult:
+        """Say how a segment stands, and who says it."""
         return TranscriptionResult(
             session_id=self._session_id,
             timestamp=self._now(),
@@ -100,8 +102,23 @@ class Teller:
             confidence=segment.confidence,
             start=segment.start,
             end=segment.end,
+            speaker_id=speaker.speaker_id if speaker else None,
+            speaker_name=speaker.speaker_name if speaker else None,
             is_final=segment.is_final,
             words=segment.words,
+        )
+
+    def speaker(self, who: Correlation, segment_ids: tuple[str, ...]) -> SpeakerUpdate:
+        """Say that past segments are somebody's."""
+        return SpeakerUpdate(
+            session_id=self._session_id,
+            timestamp=self._now(),
+            speaker_id=who.speaker_id,
+            speaker_name=who.speaker_name,
+            segment_ids=segment_ids,
+            source=who.method,
+            confidence=who.confidence,
+            correlation=who,
         )
 
     def error(self, error: LiveTranslateError, *, fatal: bool) -> SessionError:

@@ -11,6 +11,7 @@ from typing import Any
 from livetranslate.domain.errors import BackendUnavailable
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.configuration.base import SharedConfiguration
 from livetranslate.sessions.errors import ErrorData, rebuilt
 from livetranslate.sessions.link.frames import (
@@ -164,6 +165,10 @@ class RemoteSessionLog:
     async def append_update(self, session_id: str, update: ConfigUpdate) -> None:
         """Append a change of the configuration."""
         await self._call("log.append_update", session_id, update)
+
+    async def append_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """See SessionLog."""
+        await self._call("log.append_evidence", session_id, evidence)
 
     async def append_end(self, session_id: str, reason: EndReason) -> None:
         """Take no more audio."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from livetranslate.domain.audio import AudioChunk, seconds
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.log.base import (
     AudioEntry,
     Checkpoint,
     EndEntry,
+    EvidenceEntry,
     LogEntry,
     LogOptions,
     UpdateEntry,
@@ -69,6 +71,10 @@ class Backlog:
     def add_update(self, update: ConfigUpdate) -> None:
         """Take a change of the configuration."""
         self._entries.append(UpdateEntry(self._next, update))
+
+    def add_evidence(self, evidence: SpeakerEvidence) -> None:
+        """Take a hint at who somebody is."""
+        self._entries.append(EvidenceEntry(self._next, evidence))
 
     def add_end(self, reason: EndReason) -> None:
         """Take the end."""

@@ -1,10 +1,10 @@
 """The contract of every session log.
 
 A session's log holds two ordered lists: **entries** (what the edge brought: audio chunks, changes
-of the configuration, the end) and **events** (what the worker made of them). Appending is what
-``audio_ack`` confirms. A worker owns a session through a **claim** with an epoch; a worker whose
-claim was given to another can write nothing more (``ClaimLost``). Beside the lists stands a
-**checkpoint**, from which any other worker goes on.
+of the configuration, hints at who speaks, the end) and **events** (what the worker made of them).
+Appending is what ``audio_ack`` confirms. A worker owns a session through a **claim** with an epoch;
+a worker whose claim was given to another can write nothing more (``ClaimLost``). Beside the lists
+stands a **checkpoint**, from which any other worker goes on.
 
 A session has one **feeder** at a time, a name that its edge made for a connection. It is attached
 to the session, and audio of any other is refused, wherever in the installation that one is
@@ -28,6 +28,7 @@ import msgspec
 from livetranslate.domain.audio import AudioChunk
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,13 @@ class UpdateEntry(msgspec.Struct, frozen=True, tag="update", array_like=True):
     update: ConfigUpdate
 
 
+class EvidenceEntry(msgspec.Struct, frozen=True, tag="evidence", array_like=True):
+    """A hint at who somebody is."""
+
+    position: int
+    evidence: SpeakerEvidence
+
+
 class EndEntry(msgspec.Struct, frozen=True, tag="end", array_like=True):
     """Nothing follows."""
 
@@ -77,7 +85,7 @@ class EndEntry(msgspec.Struct, frozen=True, tag="end", array_like=True):
     reason: EndReason
 
 
-LogEntry = AudioEntry | UpdateEntry | EndEntry
+LogEntry = AudioEntry | UpdateEntry | EvidenceEntry | EndEntry
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -260,6 +268,14 @@ class SessionLog(Protocol):
 
     async def append_update(self, session_id: str, update: ConfigUpdate) -> None:
         """Append a change of the configuration; raises SessionClosed."""
+        ...
+
+    async def append_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """Append a hint at who somebody is; raises SessionClosed once the session ends.
+
+        The worker that holds the claim draws the conclusions and writes them as ``speaker_update``,
+        so that they keep their order with the segments.
+        """
         ...
 
     async def append_end(self, session_id: str, reason: EndReason) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from livetranslate.domain.errors import ClaimLost, Conflict, NotFound, Overloaded
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.clock import Clock, SystemClock
 from livetranslate.sessions.log.base import (
     Appended,
@@ -116,6 +117,13 @@ class MemorySessionLog:
         session = self._find(session_id)
         await session.room.poll(
             lambda: session.append_update(update, self._clock.monotonic()), None
+        )
+
+    async def append_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """Append a hint at who somebody is."""
+        session = self._find(session_id)
+        await session.room.poll(
+            lambda: session.append_evidence(evidence, self._clock.monotonic()), None
         )
 
     async def append_end(self, session_id: str, reason: EndReason) -> None:

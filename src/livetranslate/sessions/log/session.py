@@ -21,6 +21,7 @@ from livetranslate.domain.errors import (
 )
 from livetranslate.domain.events import SessionEnded, SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.log.backlog import Backlog
 from livetranslate.sessions.log.base import (
     Appended,
@@ -185,6 +186,17 @@ class LoggedSession:
             return None
         self._config = update.apply(self._config)
         self._backlog.add_update(update)
+        self.entries_changed.notify()
+        return True
+
+    def append_evidence(self, evidence: SpeakerEvidence, now: float) -> bool | None:
+        """Take a hint at who somebody is; None while there is no room for it."""
+        self._check_present()
+        self._check_open()
+        self._active_at = now
+        if self._backlog.full:
+            return None
+        self._backlog.add_evidence(evidence)
         self.entries_changed.notify()
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from livetranslate.storage.tables.base import (
@@ -57,6 +57,7 @@ class CorrelationRow(Base):
         valid_to: Seconds from the session's first sample; None to the end.
         time_offset: Seconds between the meeting's clock and the session's.
         created_at: UTC.
+        event_id: Session event that told of it; None if it was found after the session's end.
     """
 
     __tablename__ = "correlations"
@@ -76,8 +77,10 @@ class CorrelationRow(Base):
     valid_to: Mapped[float | None]
     time_offset: Mapped[float | None]
     created_at: Mapped[Moment]
+    event_id: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         Index(None, "session_id", "speaker_id"),
+        Index(None, "session_id", "event_id", unique=True),
         Index(None, "speaker_identity_id"),
     )

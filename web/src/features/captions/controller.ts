@@ -25,6 +25,11 @@ const ASK_LATEST_MS = 30_000;
 const SILENCE_DBFS = FLOOR_DBFS + 1;
 
 /** What the captions page does, apart from how it looks. */
+/** Whether the page's address asks for speakers to be told apart, with `?speakers`. */
+function tellsSpeakersApart(): boolean {
+  return new URLSearchParams(location.search).has("speakers");
+}
+
 export class CaptionsController {
   readonly state = new Observable<CaptionsState>({
     ...INITIAL,
@@ -147,7 +152,12 @@ export class CaptionsController {
 
   #newClient({ source, targets }: Choices): SessionClient {
     return new SessionClient({
-      config: { language: source, target_languages: targets, metadata: { client: "web" } },
+      config: {
+        language: source,
+        target_languages: targets,
+        diarization: tellsSpeakersApart(),
+        metadata: { client: "web" },
+      },
       openSocket: pageSocket(window.location),
       clock: browserClock,
       random: Math.random,

@@ -12,9 +12,11 @@ import msgspec
 from livetranslate.domain.audio import BYTES_PER_SAMPLE, AudioChunk, seconds
 from livetranslate.domain.events import SessionEvent, is_preview, preview_key
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.log.base import (
     AudioEntry,
     EndEntry,
+    EvidenceEntry,
     LogEntry,
     SessionState,
     UpdateEntry,
@@ -32,12 +34,13 @@ _encoder = msgspec.msgpack.Encoder()
 _event_decoder = msgspec.msgpack.Decoder(SessionEvent)
 _config_decoder = msgspec.msgpack.Decoder(SessionConfig)
 _update_decoder = msgspec.msgpack.Decoder(ConfigUpdate)
+_evidence_decoder = msgspec.msgpack.Decoder(SpeakerEvidence)
 _known_configs: dict[bytes, SessionConfig] = {}
 _event_id = attrgetter("event_id")
 
 
-def encode(value: ConfigUpdate | SessionConfig) -> bytes:
-    """Return a configuration, or a change of one, as it is kept."""
+def encode(value: ConfigUpdate | SessionConfig | SpeakerEvidence) -> bytes:
+    """Return a configuration, a change of one, or evidence, as it is kept."""
     return _encoder.encode(value)
 
 
@@ -146,4 +149,6 @@ def _entry(position: int, fields: Sequence[bytes]) -> LogEntry:
         return AudioEntry(position, AudioChunk(int(seq), start, data))
     if kind == b"u":
         return UpdateEntry(position, _update_decoder.decode(data))
+    if kind == b"s":
+        return EvidenceEntry(position, _evidence_decoder.decode(data))
     return EndEntry(position, EndReason(data.decode()))

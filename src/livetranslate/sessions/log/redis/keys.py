@@ -14,7 +14,7 @@ NAMES = (
     *("create", "offered", "reoffered", "append_audio", "append_update", "append_end"),
     *("read_entries", "read_events", "take", "touch", "release", "append_events"),
     *("append_system_events", "attach", "attend", "detach", "note_recorded", "keep_alive"),
-    *("state", "delete"),
+    *("state", "delete", "append_evidence"),
 )
 _SCRIPTS = {name: Script(__package__ or "", name) for name in NAMES}
 

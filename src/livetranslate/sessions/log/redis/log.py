@@ -31,6 +31,7 @@ from livetranslate.domain.errors import (
 )
 from livetranslate.domain.events import SessionEnded, SessionEvent
 from livetranslate.domain.session import ConfigUpdate, EndReason, SessionConfig
+from livetranslate.domain.speakers import SpeakerEvidence
 from livetranslate.sessions.log.base import (
     Appended,
     Checkpoint,
@@ -192,6 +193,24 @@ class RedisSessionLog:
                     return None
                 case b"changed":
                     return await append()
+                case _:
+                    raise _refusal(session_id, answer)
+
+        await self._keys.waiting(session_id, "state").poll(append, None)
+
+    async def append_evidence(self, session_id: str, evidence: SpeakerEvidence) -> None:
+        """Append a hint at who somebody is."""
+
+        async def append() -> bool | None:
+            answer = await self._keys.run(
+                "append_evidence",
+                *(session_id, codec.encode(evidence), self._room, self._options.max_entries),
+            )
+            match answer[0]:
+                case b"ok":
+                    return True
+                case b"full":
+                    return None
                 case _:
                     raise _refusal(session_id, answer)
 
