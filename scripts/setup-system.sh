@@ -20,6 +20,7 @@ chromium|the tests of the web app and the meeting bot
 flite espeak-ng|the tests that make speech of their own, and embedded voices
 redis-server|the distributed installation, and its tests
 iproute2|the tests of an installation on several machines (network namespaces)
+fonts-noto-core fonts-noto-cjk|subtitles of the virtual webcam in the scripts of most languages
 libportaudio2|livetranslate mic (the microphone of this machine)
 PARTS
     if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null &&

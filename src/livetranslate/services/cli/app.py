@@ -34,6 +34,7 @@ from livetranslate.services.cli import (
     serve,
     transcribe,
     up,
+    webcam,
 )
 from livetranslate.services.cli.output import show_error
 
@@ -46,6 +47,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     models,
     pool,
     config,
+    webcam,
     db,
     doctor,
     load,

@@ -1,0 +1,1 @@
+"""The virtual webcam: packets of captions in, frames with subtitles out."""

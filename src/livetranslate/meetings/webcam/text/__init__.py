@@ -1,0 +1,1 @@
+"""Text to coverage: fonts, bidirectional shaping, line breaks, rasters."""
