@@ -9,5 +9,5 @@ export default defineConfig({
   worker: { format: "es" },
   build: { target: "es2022", sourcemap: false, assetsInlineLimit: 0 },
   server: { port: 5173, proxy: { "/api": platform, "/ws": live, "/socket.io": live } },
-  test: { environment: "node", include: ["tests/**/*.test.ts"] },
+  test: { environment: "node", css: true, include: ["tests/**/*.test.ts"] },
 });

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from support.installation import Installation
+
 WEB = Path(__file__).parents[2] / "web"
 QUIET_FLAGS = (
     "--no-sandbox",
@@ -36,6 +38,32 @@ def dist() -> Path:
         pytest.skip("the web app is not built: run `npm ci && npm run build` in web/")
     subprocess.run(["npm", "run", "build"], cwd=WEB, check=True, capture_output=True)
     return built.parent
+
+
+@pytest.fixture(scope="session")
+def configuration_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the configuration file of the platform."""
+    file = tmp_path_factory.mktemp("settings") / "orchestration.yaml"
+    file.write_text("# Ours.\naudio:\n  preset: default\n")
+    return file
+
+
+@pytest.fixture(scope="session")
+def installation(
+    dist: Path,
+    configuration_file: Path,
+    whisper_fixture: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    """Return ``livetranslate up`` with the test model, the same for all tests of a process."""
+    settings = {
+        "WHISPER_MODEL": str(whisper_fixture),
+        "WORKER_POOL_SIZE": "1",
+        "LIVETRANSLATE_CONFIG": str(configuration_file),
+    }
+    made = Installation(tmp_path_factory.mktemp("platform"), settings)
+    yield made.up()
+    made.stop()
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,44 +12,16 @@ import soxr
 from playwright.sync_api import Browser, Page, expect
 
 from support.cuttable_proxy import CuttableProxy
-from support.ports import free_port
+from support.installation import Installation
 from support.scoring import error_rate
 from support.sound import container
 from support.speech import recording
 
-START_S = 60
 
-
-@pytest.fixture(scope="module")
-def port(
-    dist: Path, whisper_fixture: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[int]:
-    """Run ``livetranslate up`` with the test model and return the page's port."""
-    page, whisper, translation = (free_port() for _ in range(3))
-    folder = tmp_path_factory.mktemp("platform")
-    command = [sys.executable, "-m", "livetranslate", "up", "--host", "127.0.0.1"]
-    command += ["--port", str(page), "--whisper-port", str(whisper)]
-    command += ["--translation-port", str(translation), "--workers", "1"]
-    command += ["--model", str(whisper_fixture), "--data", str(folder / "data")]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_until_ready(page, process, folder / "log")
-            yield page
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"the platform did not start:\n{log.read_text()}")
+@pytest.fixture
+def port(installation: Installation) -> int:
+    """Return the page's port."""
+    return int(installation.url.rpartition(":")[2])
 
 
 def words(text: str) -> list[str]:
@@ -130,3 +98,45 @@ def test_a_network_that_breaks_off_mid_way_changes_no_word(page: Page, port: int
         proxy.away = False
         finished(page)
         assert heard(page) == words(spoken.text)
+
+
+def test_speakers_are_told_apart_and_named_and_the_preset_changes_meanwhile(
+    page: Page, port: int, tmp_path: Path
+):
+    meeting = recording("meeting_3").audio[: 14 * 16_000]
+    file = tmp_path / "meeting.wav"
+    file.write_bytes(container(meeting, "wav", rate=16_000))
+    page.goto(f"http://127.0.0.1:{port}/")
+    audio = page.get_by_role("button", name="Audio: ")
+    audio.click()
+    page.get_by_label("Tell speakers apart").check()
+    page.keyboard.press("Escape")
+    expect(audio).to_be_focused()
+    choose_file(page, file, fast=False)
+    first = page.get_by_role("button", name="Name SPEAKER_00").first
+    expect(first).to_be_visible(timeout=30_000)
+
+    audio.click()
+    page.get_by_label("Preset").select_option("noisy")
+    page.get_by_label("Tell speakers apart").uncheck()
+    expect(page.get_by_text("In force: noisy")).to_contain_text("changes with the next session")
+    page.keyboard.press("Escape")
+
+    first.click()
+    page.get_by_label("Name", exact=True).fill("Ana")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Name Ana").first).to_be_visible()
+    other = page.get_by_role("button", name="Name SPEAKER_01").first
+    expect(other).to_be_visible(timeout=30_000)
+    finished(page)
+    other.click()
+    page.get_by_label("Name", exact=True).fill("Bo")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Name Bo").first).to_be_visible()
+
+    page.get_by_role("button", name="Export").click()
+    address = page.get_by_role("link", name="SRT").get_attribute("href")
+    subtitles = page.request.get(f"http://127.0.0.1:{port}{address}").text()
+    assert "Ana: " in subtitles and "Bo: " in subtitles and "SPEAKER" not in subtitles
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320

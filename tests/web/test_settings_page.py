@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,33 +13,32 @@ from support.installation import Installation
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("settings") / "orchestration.yaml"
-    file.write_text("# Ours.\naudio:\n  preset: meeting\n")
-    return file
-
-
-@pytest.fixture(scope="module")
-def platform(
-    dist: Path, file: Path, whisper_fixture: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    settings = {"WHISPER_MODEL": str(whisper_fixture), "LIVETRANSLATE_CONFIG": str(file)}
-    made = Installation(tmp_path_factory.mktemp("platform"), settings)
-    yield made.up()
-    made.stop()
+def shown(installation: Installation, configuration_file: Path, browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{installation.url}/settings")
+    yield page
+    page.close()
+    configuration_file.write_text("audio:\n  preset: default\n")
 
 
 @pytest.fixture
-def page(platform: Installation, launch: Callable[..., Browser]) -> Iterator[Page]:
-    page = launch().new_page(viewport={"width": 1280, "height": 900})
-    page.goto(f"{platform.url}/settings")
-    yield page
-    page.close()
+def page(shown: Page) -> Page:
+    """Return the page, loaded once, without what another test has left in its fields."""
+    expect(shown.get_by_role("button", name="Apply")).to_be_visible()
+    discard = shown.get_by_role("button", name="Discard")
+    if discard.is_enabled():
+        discard.click()
+    return shown
+
+
+@pytest.fixture
+def file(configuration_file: Path) -> Path:
+    return configuration_file
 
 
 def test_a_preset_is_applied_and_kept(page: Page, file: Path) -> None:
     preset = page.get_by_label("Preset of sessions that name none")
-    expect(preset).to_have_value("meeting")
+    expect(preset).to_have_value("default")
     preset.select_option("noisy")
     page.get_by_role("spinbutton", name="Ceiling").fill("-4")
     page.get_by_role("button", name="Apply").click()
@@ -63,7 +62,7 @@ def test_every_reason_stands_at_its_field_and_nothing_changes(page: Page, file: 
 
 def test_a_changed_file_shows_on_the_page_and_a_refused_one_too(page: Page, file: Path) -> None:
     preset = page.get_by_label("Preset of sessions that name none")
-    expect(preset).to_have_value(re.compile("noisy|meeting"))
+    expect(preset).to_have_value(re.compile("noisy|default"))
     file.write_text("audio:\n  preset: broadcast\n")
     expect(preset).to_have_value("broadcast")
     file.write_text("audio:\n  preset: deafening\n")
@@ -82,6 +81,21 @@ def test_a_preset_of_ones_own_is_saved_and_deleted(page: Page, file: Path) -> No
     page.get_by_role("button", name="Delete hall").click()
     expect(page.get_by_label("Preset of sessions that name none")).to_have_value("default")
     assert "hall" not in file.read_text()
+
+
+def test_a_number_that_a_preset_has_is_set_to_none(page: Page, file: Path) -> None:
+    file.write_text(
+        "audio:\n  preset: hall\n  presets:\n    hall: {high_pass: {high_cut_hz: 4000}}\n"
+    )
+    cut = page.get_by_role("spinbutton", name="High cut")
+    expect(cut).to_have_value("4000")
+    cut.fill("")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("In force everywhere")).to_be_visible()
+    expect(cut).to_have_value("")
+    assert "high_cut_hz: none" in file.read_text()
+    file.write_text("audio:\n  preset: default\n")
+    expect(page.get_by_label("Preset of sessions that name none")).to_have_value("default")
 
 
 def test_secrets_are_named_and_not_shown(page: Page) -> None:

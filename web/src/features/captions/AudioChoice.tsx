@@ -16,7 +16,8 @@ export function AudioChoice({ state, controller }: Props) {
       wide
       name="Audio"
       label={
-        <span className="audio-label">
+        <span className="engine">
+          <small>audio</small>
           {inForce}
           {choices.diarization && " · speakers"}
         </span>

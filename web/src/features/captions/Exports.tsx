@@ -27,7 +27,7 @@ export function Exports({ state }: { readonly state: CaptionsState }) {
     return `/api/sessions/${encodeURIComponent(session)}/transcript?${query.toString()}`;
   };
   return (
-    <Popover name="Export" label={<span>Export</span>}>
+    <Popover wide name="Export" label={<span>Export</span>}>
       <h3>Export</h3>
       {languages.length > 0 && (
         <label className="field">
