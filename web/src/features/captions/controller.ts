@@ -53,6 +53,7 @@ export class CaptionsController {
   #quietChunks = 0;
   #askIn = ASK_FIRST_MS;
   #cancelAsking: () => void = () => {};
+  #following = false;
   #cancelFollowing: () => void = () => {};
   #stopWatching: () => void = () => {};
   readonly #audio = new Followed<AudioConfiguration>("/api/audio/config");
@@ -74,12 +75,14 @@ export class CaptionsController {
 
   /** Keeps presets and microphones as they are now, until `unfollow`. */
   follow(): void {
+    this.#following = true;
     this.#stopWatching = watchMicrophones(() => void this.#lookForMicrophones());
     void this.#lookForMicrophones();
     void this.#lookForPresets();
   }
 
   unfollow(): void {
+    this.#following = false;
     this.#stopWatching();
     this.#cancelFollowing();
   }
@@ -198,6 +201,7 @@ export class CaptionsController {
       // The connection's own notice tells when the platform is away; the presets known so far stay.
     }
     this.#cancelFollowing();
+    if (!this.#following) return;
     this.#cancelFollowing = browserClock.after(FOLLOW_MS, () => void this.#lookForPresets());
   }
 
