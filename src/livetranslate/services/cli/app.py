@@ -34,6 +34,7 @@ from livetranslate.services.cli import (
     serve,
     transcribe,
     up,
+    voices,
 )
 from livetranslate.services.cli.output import show_error
 
@@ -47,6 +48,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     pool,
     config,
     db,
+    voices,
     doctor,
     load,
     bench,
