@@ -34,6 +34,7 @@ from livetranslate.services.cli import (
     serve,
     transcribe,
     up,
+    voices,
     webcam,
 )
 from livetranslate.services.cli.output import show_error
@@ -49,6 +50,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     config,
     webcam,
     db,
+    voices,
     doctor,
     load,
     bench,
