@@ -21,6 +21,8 @@ RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur", "yi", "ps", "sd", "ug", "dv",
 _CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF))
 _REMOVED = frozenset({"BN", "LRE", "LRO", "RLE", "RLO", "PDF"})
 """Classes of characters that rule X9 of the algorithm leaves out: joiners, among others."""
+_TURNING = frozenset({"R", "AL", "AN"})
+"""Classes without which nothing runs from right to left."""
 _STEPS: tuple[Callable[[Any, bool], None], ...] = (
     algorithm.explicit_embed_and_overrides,
     algorithm.resolve_weak_types,
@@ -115,6 +117,8 @@ def runs(
 
 def _levels(text: str, right_to_left: bool) -> list[int]:
     """Return the embedding level of each character."""
+    if not right_to_left and _TURNING.isdisjoint(map(unicodedata.bidirectional, text)):
+        return [0] * len(text)
     kept = [one for one in text if unicodedata.bidirectional(one) not in _REMOVED]
     storage: Any = algorithm.get_empty_storage()
     storage["base_level"] = int(right_to_left)
