@@ -95,6 +95,16 @@ def test_every_reason_comes_at_once() -> None:
     assert found["parameters.high_pass.order"] == "99 is outside 1 to 8"
 
 
+def test_a_value_may_be_taken_off_a_preset_that_has_one() -> None:
+    own = {"hall": {"high_pass": {"high_cut_hz": 4000}}}
+    section: dict[str, Any] = {"preset": "hall", "presets": own}
+    assert configured_presets(section)[0].in_force.high_pass.high_cut_hz == 4000
+    section["parameters"] = {"high_pass": {"high_cut_hz": "none"}}
+    assert configured_presets(section)[0].in_force.high_pass.high_cut_hz is None
+    section["parameters"] = {"high_pass": {"low_cut_hz": "none"}}
+    assert set(wrong(section)) == {"parameters.high_pass.low_cut_hz"}
+
+
 @pytest.mark.parametrize("section", [3, "meeting", ["a"], {"presets": [1]}, {"parameters": "x"}])
 def test_what_is_no_mapping_is_told(section: Any) -> None:
     assert list(wrong(section).values()) == ["must hold names and values"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import wave
 
 import aiohttp
@@ -279,8 +280,19 @@ async def test_the_web_app_and_unknown_addresses(up):
     for path in ("/missing.js", "/api/none", "/assets/../../secret.txt"):
         async with up.http.get(up.url("orchestration", path)) as response:
             assert response.status == 404
-    async with up.http.get(up.url("orchestration", "/docs")) as response:
-        assert response.status == 200
+
+
+@pytest.mark.parametrize("role", ["orchestration", "whisper"])
+async def test_the_apis_description_needs_nothing_from_outside(up, role: str):
+    async with up.http.get(up.url(role, "/docs")) as response:
+        page = await response.text()
+    assert re.findall(r"""["'](?:https?:)?//[^"']*""", page) == []
+    addresses = re.findall(r"""(?:src|href)="([^"]*)""", page)
+    assert len(addresses) == 3
+    for address in addresses:
+        async with up.http.get(up.url(role, address)) as response:
+            assert response.status == 200
+            assert len(await response.read()) > 1000
 
 
 async def test_keys_guard_rest_and_sockets(tmp_path):

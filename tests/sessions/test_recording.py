@@ -61,12 +61,13 @@ class Archive:
             await self.asked.wait()
 
     def audio(self) -> np.ndarray:
-        """What is stored, one after the other; each part begins where the one before ends."""
+        """What is stored; each part begins where the one before ends."""
         at = 0.0
-        for file in self.files:
+        files = sorted(self.files, key=lambda file: file.start)
+        for file in files:
             assert file.start == at
             at = file.end
-        return np.concatenate([as_pcm(decode_file(file.content)) for file in self.files])
+        return np.concatenate([as_pcm(decode_file(file.content)) for file in files])
 
 
 class Feeder:

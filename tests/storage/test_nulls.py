@@ -116,7 +116,7 @@ async def test_every_view_takes_them(bare: Database) -> None:
             rows = (await connection.execute(text(f"SELECT * FROM {view}"))).mappings().all()
             assert {row["session_id"] for row in rows} == {"bare"}, view
             kinds = {row.get("kind") for row in rows}
-    assert kinds == {"audio", "transcript", "translation", "event", "speaker"}
+    assert kinds == {"audio", "transcript", "translation", "event"}
 
 
 async def test_writes_go_on_beside_them(bare: Database) -> None:

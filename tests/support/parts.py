@@ -136,6 +136,19 @@ class Part:
             is_json = "json" in answer.headers.get("content-type", "")
             return json.load(answer) if is_json else None
 
+    def text(self, path: str) -> str:
+        """The answer to a GET as text."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return answer.read().decode()
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The JSON answer to a POST of JSON; raises OSError for what is refused."""
+        headers = {"Content-Type": "application/json"}
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
     def delete(self, path: str) -> None:
         """DELETE something; raises OSError for what is not done."""
         request = urllib.request.Request(self.url + path, method="DELETE")

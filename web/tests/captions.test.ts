@@ -21,8 +21,17 @@ const BODY = {
   ],
 };
 
+const CHOICES: CaptionsState["choices"] = {
+  source: "auto",
+  targets: [],
+  pace: "real_time",
+  preset: null,
+  diarization: false,
+  microphone: null,
+};
+
 function state(change: Partial<CaptionsState> = {}): CaptionsState {
-  return { ...INITIAL, choices: { source: "auto", targets: [], pace: "real_time" }, ...change };
+  return { ...INITIAL, choices: CHOICES, ...change };
 }
 
 function session(change: Partial<SessionStatus>): SessionStatus {
@@ -31,6 +40,8 @@ function session(change: Partial<SessionStatus>): SessionStatus {
     phase: "live",
     link: { kind: "open" },
     config: null,
+    audio: null,
+    needsNewSession: [],
     queuePosition: null,
     unconfirmedS: 0,
     backlogS: 0,
@@ -74,7 +85,7 @@ describe("what the platform can do", () => {
     const english = targetsOf(state({ platform: platform(["en"]) }));
     expect(english.works).toEqual([{ code: "es", note: "apertium" }]);
     expect(english.others).toEqual([{ code: "en", note: "This is the language spoken." }]);
-    const french = { source: "fr", targets: [], pace: "fast" } as const;
+    const french = { ...CHOICES, source: "fr", pace: "fast" } as const;
     const none = targetsOf(state({ platform: platform(["en", "fr"]), choices: french }));
     expect(none.works).toEqual([]);
     expect(none.others.map((other) => other.note)).toEqual([

@@ -37,6 +37,7 @@ from livetranslate.services.api.upload import upload_router
 from livetranslate.services.api.webapp import add_web
 from livetranslate.services.chunks import AudioChunks
 from livetranslate.services.core import Core
+from livetranslate.services.described import described_app
 from livetranslate.services.gateway.front import Forward, Front
 from livetranslate.services.gateway.gateway import Gateway
 from livetranslate.services.gateway.limits import Callers, RateLimit
@@ -70,7 +71,7 @@ def create_orchestration_app(
         translator: For texts that clients send on Socket.IO.
         web: The built web app, or None.
     """
-    app = FastAPI(title="LiveTranslate", version=livetranslate.__version__)
+    app = described_app("LiveTranslate")
     problems.install(app)
     subscriptions = Subscriptions(
         _sources(core, gateway), period_s=core.edge.options.service_period_s
@@ -140,6 +141,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
             core.audio_files, core.records, core.configuration, max_bytes=uploads.max_bytes
         )
         app.include_router(audio_router(chunks, core.audio_files))
+    timekeeper = None
     if core.kept is not None and core.database is not None and core.notes is not None:
         kept, figures = core.kept, FiguresReader(core.database)
         app.include_router(
@@ -150,7 +152,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
         live = live_figures(core.manager.state, SAMPLE_RATE)
         app.include_router(timing_router(timekeeper))
         app.include_router(timeline_router(timeline, timekeeper, figures, live))
-    app.include_router(correlations_router(core.naming, meet_options(settings)))
+    app.include_router(correlations_router(core.naming, meet_options(settings), timekeeper))
     # Some paths of audio are orchestration's own, so the framework chooses here.
     app.mount("/api/audio", Forward(gateway, "audio", "/api/audio", core.edge.options))
 

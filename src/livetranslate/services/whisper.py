@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-import livetranslate
 from livetranslate.asr.engine import LoadedModel
 from livetranslate.audio.files import AudioLimits, decode_file
 from livetranslate.audio.resample import to_s16le
@@ -22,6 +21,7 @@ from livetranslate.services.api.guard import Guard, RequestFigures
 from livetranslate.services.api.health import health, speech_now
 from livetranslate.services.api.status import models_status, status_router
 from livetranslate.services.core import Core
+from livetranslate.services.described import described_app
 from livetranslate.services.realtime.whisper_events import (
     WhisperSocket,
     whisper_socketio,
@@ -36,7 +36,7 @@ PROTECTED = ("/models", "/transcribe", "/sessions", "/device", "/workers", "/das
 
 def create_whisper_app(core: Core) -> Any:
     """Return the ASGI application of port 5001."""
-    app = FastAPI(title="LiveTranslate whisper", version=livetranslate.__version__)
+    app = described_app("LiveTranslate whisper")
     problems.install(app)
     app.add_middleware(Guard, options=core.edge.options, protects=PROTECTED)
     app.add_middleware(RequestFigures, metrics=core.metrics, service="whisper")

@@ -19,6 +19,7 @@ from livetranslate.monitoring.metrics import CONTENT_TYPE, Gauge, Metrics, key_g
 from livetranslate.services import problems
 from livetranslate.services.api.status import worker_gauges
 from livetranslate.services.backbone import SharedBackbone
+from livetranslate.services.described import described_app
 from livetranslate.services.workers import LocalWorkers
 from livetranslate.sessions.desk.base import ReportAge
 from livetranslate.settings import Settings
@@ -117,7 +118,7 @@ class WorkerRole:
 
 def create_worker_app(role: WorkerRole) -> FastAPI:
     """Return the ASGI application of a worker's port."""
-    app = FastAPI(title="LiveTranslate worker", version=livetranslate.__version__)
+    app = described_app("LiveTranslate worker")
     problems.install(app)
 
     @app.get("/health", summary="Own health")

@@ -9,6 +9,8 @@ export interface Bounds {
   readonly low: number;
   readonly high: number;
   readonly unit: string;
+  /** Whether it may also be none. */
+  readonly optional: boolean;
 }
 
 export interface Reason {

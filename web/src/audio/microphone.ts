@@ -16,18 +16,47 @@ const RAW: MediaTrackConstraints = {
   autoGainControl: true,
 };
 
+/** An input that the browser offers. */
+export interface Microphone {
+  readonly id: string;
+  readonly label: string;
+}
+
+/** Returns the microphones there are; none before the browser has been allowed to use one. */
+export async function listMicrophones(): Promise<readonly Microphone[]> {
+  if (!window.isSecureContext || !("mediaDevices" in navigator)) return [];
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  return devices
+    .filter(({ kind, deviceId, label }) => kind === "audioinput" && deviceId !== "" && label !== "")
+    .filter(({ deviceId }) => deviceId !== "default" && deviceId !== "communications")
+    .map(({ deviceId, label }) => ({ id: deviceId, label }));
+}
+
+/** Calls back whenever a device is plugged in or out; returns how to stop that. */
+export function watchMicrophones(changed: () => void): () => void {
+  if (!("mediaDevices" in navigator)) return () => {};
+  navigator.mediaDevices.addEventListener("devicechange", changed);
+  return () => navigator.mediaDevices.removeEventListener("devicechange", changed);
+}
+
 /** The page was not loaded in a way that lets browsers give it a microphone. */
 export class InsecurePage extends Error {}
 
 /**
  * Opens the microphone and captures until it is stopped or taken away.
  *
+ * @param id A microphone of `listMicrophones`; the browser's own choice if null or unplugged.
  * @throws InsecurePage on plain http from another machine.
  * @throws DOMException as `getUserMedia` does: refused, missing, in use.
  */
-export async function openMicrophone(handlers: SourceHandlers): Promise<AudioSource> {
+export async function openMicrophone(
+  handlers: SourceHandlers,
+  id: string | null,
+): Promise<AudioSource> {
   if (!window.isSecureContext || !("mediaDevices" in navigator)) throw new InsecurePage();
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: RAW });
+  const stream = await navigator.mediaDevices.getUserMedia({
+    audio: id === null ? RAW : { ...RAW, deviceId: { ideal: id } },
+  });
   const context = new AudioContext();
   try {
     await context.audioWorklet.addModule(workletUrl);

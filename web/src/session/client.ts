@@ -31,11 +31,15 @@ export interface ClientOptions {
 const COLLECT_TIMEOUT_MS = 10_000;
 const PUMP_AGAIN_MS = 50;
 
-/** What of a running session's configuration can be changed. */
+/**
+ * What a running session can be asked to change; what it cannot, it names in `session_updated`,
+ * and it holds for a session that has to continue this one.
+ */
 type LiveChange = Pick<
   ConfigUpdate,
   "language" | "target_languages" | "preset" | "context" | "glossary"
->;
+> &
+  Pick<SessionConfig, "diarization">;
 
 /**
  * Feeds one stretch of captioning to the platform and loses nothing on the way.
@@ -77,6 +81,8 @@ export class SessionClient {
       phase: "starting",
       link: this.#link.state,
       config: null,
+      audio: null,
+      needsNewSession: [],
       queuePosition: null,
       unconfirmedS: 0,
       backlogS: 0,
@@ -118,7 +124,7 @@ export class SessionClient {
     this.#finish("abandoned", null);
   }
 
-  /** Changes languages or glossary for what follows. */
+  /** Changes languages, preset or glossary for what follows. */
   update(change: LiveChange): void {
     this.#config = { ...this.#config, ...change };
     if (!this.#offered) return;
@@ -202,6 +208,11 @@ export class SessionClient {
     } else if (event.type === "session_started") {
       this.#tell({ config: event.config, queuePosition: null });
       this.#confirmed();
+    } else if (event.type === "session_updated") {
+      this.#tell({
+        audio: event.audio ?? this.#status.audio,
+        needsNewSession: event.needs_new_session ?? [],
+      });
     } else if (event.type === "session_ended") {
       this.#sessionEnded(event.reason, event.statistics);
     } else if (event.type === "error") {
@@ -303,7 +314,12 @@ export class SessionClient {
     this.#offsetS = this.#pushed * this.#options.feed.chunkS - this.#feed.unconfirmedS;
     this.#lastEventId = 0;
     this.#endSent = false;
-    this.#tell({ sessionId: this.#options.newSessionId(), queuePosition: null });
+    this.#tell({
+      sessionId: this.#options.newSessionId(),
+      audio: null,
+      needsNewSession: [],
+      queuePosition: null,
+    });
     this.#offered = false;
     if (this.#link.state.kind === "open") this.#open();
   }

@@ -1,4 +1,4 @@
-import type { AppliedConfig, EndReason, SessionStatistics } from "../wire";
+import type { AppliedConfig, AudioInForce, EndReason, SessionStatistics } from "../wire";
 import type { LinkState } from "./link";
 
 /** Life of a session as its feeder sees it. */
@@ -34,6 +34,10 @@ export interface SessionStatus {
   readonly link: LinkState;
   /** As the session runs; null until a worker has it. */
   readonly config: AppliedConfig | null;
+  /** What is done to the audio, once that has changed. */
+  readonly audio: AudioInForce | null;
+  /** Fields that were asked for and that only a new session can change. */
+  readonly needsNewSession: readonly string[];
   /** Place in the queue for a worker, or null. */
   readonly queuePosition: number | null;
   /** Seconds of audio that the server has not confirmed; they are kept here. */

@@ -47,11 +47,13 @@ export interface Transcript {
   readonly captions: readonly Caption[];
   /** Whether someone is speaking, as voice activity detection has it. */
   readonly speech: boolean;
+  /** Every speaker so far, in the order in which they came to be known. */
+  readonly speakers: readonly string[];
   /** Which events are folded in already, by session. */
   readonly seen: Readonly<Record<string, Seen>>;
 }
 
-export const EMPTY: Transcript = { captions: [], speech: false, seen: {} };
+export const EMPTY: Transcript = { captions: [], speech: false, speakers: [], seen: {} };
 
 /**
  * Returns the transcript with an event folded in; the very same one if it changes nothing.
@@ -65,9 +67,34 @@ export function fold(transcript: Transcript, event: SessionEvent, offsetS = 0): 
   const id = event.event_id ?? 0;
   const seen = transcript.seen[event.session_id];
   if (id > 0 && seen && (id <= seen.below || seen.recent.includes(id))) return transcript;
-  const changed = apply(transcript, event, offsetS);
+  const changed = withSpeaker(apply(transcript, event, offsetS), event);
   if (id === 0) return changed;
   return { ...changed, seen: { ...transcript.seen, [event.session_id]: remember(seen, id) } };
+}
+
+/**
+ * Returns the transcript with a speaker's name put on all that they said in a session: for one that
+ * has ended, of which no `speaker_update` comes any more.
+ */
+export function rename(
+  transcript: Transcript,
+  sessionId: string,
+  speakerId: string,
+  speakerName: string,
+): Transcript {
+  const captions = transcript.captions.map((caption) =>
+    caption.sessionId === sessionId && caption.speakerId === speakerId
+      ? { ...caption, speakerName }
+      : caption,
+  );
+  return { ...transcript, captions };
+}
+
+/** A speaker keeps its place, and so its colour, whoever is re-labelled later. */
+function withSpeaker(transcript: Transcript, event: SessionEvent): Transcript {
+  const id = "speaker_id" in event ? event.speaker_id : null;
+  if (!id || transcript.speakers.includes(id)) return transcript;
+  return { ...transcript, speakers: [...transcript.speakers, id] };
 }
 
 function remember(seen: Seen | undefined, id: number): Seen {

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
 
@@ -29,6 +29,8 @@ from livetranslate.domain.errors import Problem
 
 PRESET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 KEYS = ("preset", "parameters", "presets")
+NONE = "none"
+"""A value that may be None and is to be so over a preset that has one; null takes a change out."""
 _NOT_NAMES = "must hold names and values"
 
 
@@ -137,6 +139,8 @@ def _group(start: msgspec.Struct, content: object, at: str, found: list[Problem]
             found.append(Problem(f"{at}.{name}", f"is not known here; there are {known}"))
             continue
         try:
+            if value == NONE and type(None) in get_args(hints[name]):
+                value = None
             values[name] = msgspec.convert(value, hints[name])
         except msgspec.ValidationError as error:
             found.append(Problem(f"{at}.{name}", str(error)))

@@ -18,11 +18,15 @@ from livetranslate.domain.errors import Problem
 
 
 class Range(NamedTuple):
-    """What a number may be: both ends included, in a unit (empty: a plain number)."""
+    """What a number may be: both ends included, in a unit (empty: a plain number).
+
+    ``optional`` tells that it may also be None.
+    """
 
     low: float
     high: float
     unit: str = ""
+    optional: bool = False
 
 
 Hertz = Annotated[float, Range(20.0, SAMPLE_RATE / 2, "Hz")]
@@ -202,7 +206,7 @@ def ranges(section: type[msgspec.Struct]) -> dict[str, Range]:
     for name, hint in get_type_hints(section, include_extras=True).items():
         bounds = _range(hint)
         if bounds is not None:
-            found[name] = bounds
+            found[name] = bounds._replace(optional=type(None) in get_args(hint))
     return found
 
 

@@ -116,14 +116,22 @@ def _audio(core: Core) -> dict[str, Any]:
 
 
 def _ranges() -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what each number may be: by section and field its least and most, and its unit."""
+    """Return what each number may be: by section and field its least and most, and its unit.
+
+    One that is ``optional`` may also be the word ``none``.
+    """
     kinds: dict[str, type[msgspec.Struct]] = {
         section: type(getattr(AudioParameters(), section))
         for section in AudioParameters.__struct_fields__
     }
     return {
         section: {
-            name: {"low": bounds.low, "high": bounds.high, "unit": bounds.unit}
+            name: {
+                "low": bounds.low,
+                "high": bounds.high,
+                "unit": bounds.unit,
+                "optional": bounds.optional,
+            }
             for name, bounds in ranges(kind).items()
         }
         for section, kind in kinds.items()

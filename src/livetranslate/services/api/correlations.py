@@ -7,7 +7,8 @@ a Google Meet conference to ask (``google_meet``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -17,7 +18,15 @@ from livetranslate.domain.errors import BackendUnavailable, InvalidInput
 from livetranslate.domain.session import check_session_id
 from livetranslate.domain.speakers import Correlation, SpeakerEvidence, SpeakerSource
 from livetranslate.domain.wire import convert, invalid
+from livetranslate.services.evidence import (
+    EvidenceClock,
+    EvidenceIn,
+    by_meeting_clock,
+    meeting_clock,
+    placed,
+)
 from livetranslate.services.google_meet import GoogleMeet, MeetOptions, meeting_evidence
+from livetranslate.services.timekeeping import Timekeeper
 from livetranslate.sessions.naming import SpeakerNaming, StoredCorrelation, best_of
 
 MOST_AT_ONCE = 500
@@ -49,11 +58,14 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         meeting_code: Such as ``abc-mnop-xyz``; its newest conference counts.
         conference: The resource's name, ``conferenceRecords/…``, in place of the code.
+        clock: ``session`` for the time of day less ``offset_s``, ``meeting`` for the meeting's
+            clock as it was observed (``/api/audio/timing``), with its drift.
         offset_s: Seconds by which the meeting's clock is ahead of the session's.
     """
 
     meeting_code: str | None = None
     conference: str | None = None
+    clock: EvidenceClock = EvidenceClock.SESSION
     offset_s: float = 0.0
 
 
@@ -63,18 +75,28 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         session_id: The session, live or ended.
         mappings: Manual mappings.
-        evidence: What was observed, with times of the session's own clock.
+        evidence: What was observed, on the session's clock or the meeting's.
         google_meet: A conference to ask.
     """
 
     session_id: str
     mappings: tuple[Mapping, ...] = ()
-    evidence: tuple[SpeakerEvidence, ...] = ()
+    evidence: tuple[EvidenceIn, ...] = ()
     google_meet: Conference | None = None
 
 
-def correlations_router(naming: SpeakerNaming, meet: MeetOptions | None = None) -> APIRouter:
-    """Return the routes of ``/api/audio/correlations``."""
+def correlations_router(
+    naming: SpeakerNaming,
+    meet: MeetOptions | None = None,
+    timekeeper: Timekeeper | None = None,
+) -> APIRouter:
+    """Return the routes of ``/api/audio/correlations``.
+
+    Args:
+        naming: Takes names and evidence.
+        meet: An account of Google Meet, if there is one.
+        timekeeper: Knows the meetings' clocks; None where nothing is kept.
+    """
     router = APIRouter(prefix="/api/audio", tags=["speakers"])
 
     @router.get("/correlations", summary="Who the speakers of a session are, and why")
@@ -84,9 +106,11 @@ def correlations_router(naming: SpeakerNaming, meet: MeetOptions | None = None) 
 
     @router.post("/correlations", summary="Name speakers, or send evidence of who speaks")
     async def add_correlations(request: Request) -> Response:
-        posted, evidence = _read(await request.body())
+        posted, mappings = _read(await request.body())
+        evidence = [*map(_manual, mappings)]
+        evidence += await placed(posted.session_id, posted.evidence, timekeeper)
         if posted.google_meet is not None:
-            evidence += await _asked(naming, meet, posted.session_id, posted.google_meet)
+            evidence += await _asked(naming, meet, posted, posted.google_meet, timekeeper)
         done = await naming.add(posted.session_id, evidence)
         answer = {
             "session_id": posted.session_id,
@@ -99,8 +123,8 @@ def correlations_router(naming: SpeakerNaming, meet: MeetOptions | None = None) 
     return router
 
 
-def _read(body: bytes) -> tuple[Posted, list[SpeakerEvidence]]:
-    """Return what was posted and all that is to be taken from it; raises InvalidInput."""
+def _read(body: bytes) -> tuple[Posted, list[Mapping]]:
+    """Return what was posted and all mappings in it; raises InvalidInput."""
     try:
         given = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -110,17 +134,21 @@ def _read(body: bytes) -> tuple[Posted, list[SpeakerEvidence]]:
     mappings = list(posted.mappings)
     if "speaker_name" in given:
         mappings.append(convert(given, Mapping))
-    evidence = [*map(_manual, mappings), *posted.evidence]
-    if len(evidence) > MOST_AT_ONCE or not (evidence or posted.google_meet):
+    several = len(mappings) + len(posted.evidence)
+    if several > MOST_AT_ONCE or not (several or posted.google_meet):
         raise InvalidInput(
             f"send speaker_id with speaker_name, mappings or evidence, 1-{MOST_AT_ONCE} in all",
             field="speaker_name",
         )
-    return posted, evidence
+    return posted, mappings
 
 
 async def _asked(
-    naming: SpeakerNaming, options: MeetOptions | None, session_id: str, wanted: Conference
+    naming: SpeakerNaming,
+    options: MeetOptions | None,
+    posted: Posted,
+    wanted: Conference,
+    timekeeper: Timekeeper | None,
 ) -> list[SpeakerEvidence]:
     """Return what Google Meet knows of a session's conference."""
     if options is None:
@@ -128,7 +156,10 @@ async def _asked(
             "no Google Meet account: set GOOGLE_MEET_CLIENT_ID, GOOGLE_MEET_CLIENT_SECRET and "
             "GOOGLE_MEET_REFRESH_TOKEN"
         )
-    begun = await naming.begun_at(session_id)
+    if wanted.clock is EvidenceClock.MEETING:
+        to_session_s = by_meeting_clock((await meeting_clock(posted.session_id, timekeeper))[0])
+    else:
+        to_session_s = _by_time_of_day(await naming.begun_at(posted.session_id), wanted.offset_s)
     meet = GoogleMeet(options)
     try:
         conference = wanted.conference
@@ -138,11 +169,13 @@ async def _asked(
                     "meeting_code or conference is needed", field="google_meet.meeting_code"
                 )
             conference = await meet.conference(wanted.meeting_code)
-        return await meeting_evidence(
-            meet, conference, lambda at: (at - begun).total_seconds() - wanted.offset_s
-        )
+        return await meeting_evidence(meet, conference, to_session_s)
     finally:
         await meet.close()
+
+
+def _by_time_of_day(begun: datetime, offset_s: float) -> Callable[[datetime], float]:
+    return lambda at: (at - begun).total_seconds() - offset_s
 
 
 def _manual(mapping: Mapping) -> SpeakerEvidence:

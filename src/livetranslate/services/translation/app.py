@@ -18,6 +18,7 @@ from livetranslate.monitoring.machine import Machine
 from livetranslate.monitoring.metrics import CONTENT_TYPE, Metrics, key_gauges
 from livetranslate.services import problems
 from livetranslate.services.api.guard import Guard, RequestFigures
+from livetranslate.services.described import described_app
 from livetranslate.services.realtime.options import EdgeOptions
 from livetranslate.services.translation.models import (
     MAX_CHARS,
@@ -68,7 +69,7 @@ def create_translation_app(
         if close_translator:
             await translator.close()
 
-    app = FastAPI(title="LiveTranslate translation", version=__version__, lifespan=lifespan)
+    app = described_app("LiveTranslate translation", lifespan)
     problems.install(app)
     metrics = Metrics()
     app.add_middleware(

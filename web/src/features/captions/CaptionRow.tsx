@@ -11,11 +11,13 @@ interface Props {
   readonly newSpeaker: boolean;
   /** Number of the speaker's colour, or null without a speaker. */
   readonly colour: number | null;
+  /** Asks who the speaker is. */
+  readonly onName: (caption: Caption) => void;
 }
 
 /** One segment: when and who, what was said, and what that means. */
 export const CaptionRow = memo(function CaptionRow(props: Props) {
-  const { caption, languages, newSpeaker, colour } = props;
+  const { caption, languages, newSpeaker, colour, onName } = props;
   const row = useSteadyHeight(caption);
   const speaker = caption.speakerName ?? caption.speakerId;
   const style = colour === null ? undefined : ({ "--speaker": `var(--speaker-${colour})` } as CSSProperties);
@@ -23,7 +25,17 @@ export const CaptionRow = memo(function CaptionRow(props: Props) {
     <li className="caption" ref={row} data-final={caption.isFinal} style={style}>
       <div className="caption-meta">
         <time>{clockTime(caption.start)}</time>
-        {speaker && newSpeaker && <span className="speaker">{speaker}</span>}
+        {speaker && newSpeaker && (
+          <button
+            type="button"
+            className="speaker"
+            title={`Name ${speaker}`}
+            onClick={() => onName(caption)}
+          >
+            <span className="hidden">Name </span>
+            {speaker}
+          </button>
+        )}
       </div>
       <p className="caption-text" dir="auto" lang={caption.language ?? undefined}>
         <Words caption={caption} />

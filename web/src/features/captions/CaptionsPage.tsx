@@ -23,9 +23,13 @@ export function CaptionsPage() {
   useShortcuts(shortcuts);
   useEffect(() => {
     void controller.load();
+    controller.follow();
     const leave = (): void => controller.leave();
     window.addEventListener("pagehide", leave);
-    return () => window.removeEventListener("pagehide", leave);
+    return () => {
+      window.removeEventListener("pagehide", leave);
+      controller.unfollow();
+    };
   }, [controller]);
 
   const { captions } = state.transcript;
@@ -39,7 +43,7 @@ export function CaptionsPage() {
       </Header>
       <main className="captions-page">
         {captions.some((caption) => caption.text !== "") ? (
-          <Stage state={state} />
+          <Stage state={state} controller={controller} />
         ) : (
           <EmptyState state={state} />
         )}

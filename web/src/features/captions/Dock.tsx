@@ -1,8 +1,10 @@
 import { type ChangeEvent, useRef } from "react";
 import { clockTime } from "../../session/export";
 import { IconArrow, IconFile, IconMicrophone, IconStop } from "../../ui/icons";
+import { AudioChoice } from "./AudioChoice";
 import type { CaptionsController } from "./controller";
 import { EngineInfo } from "./EngineInfo";
+import { Exports } from "./Exports";
 import { SourceChoice, TargetChoice } from "./LanguageChoice";
 import { LevelMeter } from "./LevelMeter";
 import { SaveTools } from "./SaveTools";
@@ -33,9 +35,11 @@ export function Dock({ state, controller }: Props) {
           <SourceChoice state={state} controller={controller} />
           <IconArrow />
           <TargetChoice state={state} controller={controller} />
+          <AudioChoice state={state} controller={controller} />
         </div>
         <div className="dock-end">
           <EngineInfo state={state} />
+          <Exports state={state} />
           <SaveTools captions={state.transcript.captions} />
         </div>
       </div>

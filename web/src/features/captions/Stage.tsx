@@ -1,24 +1,29 @@
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { IconDown } from "../../ui/icons";
 import { languageName } from "../../languages";
 import type { Caption } from "../../session/transcript";
 import { CaptionRow } from "./CaptionRow";
+import type { CaptionsController } from "./controller";
 import { useFollow } from "./follow";
+import { SpeakerName } from "./SpeakerName";
 import type { CaptionsState } from "./state";
 
 /** Speakers' colours repeat after so many. */
 const COLOURS = 8;
 
 /** The captions themselves, with their translations beside them. */
-export function Stage({ state }: { readonly state: CaptionsState }) {
-  const all = state.transcript.captions;
+export function Stage({
+  state,
+  controller,
+}: {
+  readonly state: CaptionsState;
+  readonly controller: CaptionsController;
+}) {
+  const { captions: all, speakers } = state.transcript;
+  const [unnamed, setUnnamed] = useState<Caption | null>(null);
   const captions = useMemo(() => all.filter((caption) => caption.text !== ""), [all]);
   const { scroller, following, follow } = useFollow(captions);
   const shown = useLanguages(captions, state.choices.targets);
-  const speakers = useMemo(
-    () => [...new Set(captions.flatMap((caption) => caption.speakerId ?? []))],
-    [captions],
-  );
   const spoken = captions.at(-1)?.language ?? null;
   return (
     <div className="stage">
@@ -35,13 +40,21 @@ export function Stage({ state }: { readonly state: CaptionsState }) {
                 key={caption.key}
                 caption={caption}
                 languages={shown}
-                newSpeaker={caption.speakerId !== captions[index - 1]?.speakerId}
+                newSpeaker={!sameSpeaker(caption, captions[index - 1])}
+                onName={setUnnamed}
                 colour={caption.speakerId ? speakers.indexOf(caption.speakerId) % COLOURS : null}
               />
             ))}
           </ol>
         </div>
       </section>
+      {unnamed && (
+        <SpeakerName
+          caption={unnamed}
+          controller={controller}
+          onDone={() => setUnnamed(null)}
+        />
+      )}
       {!following && (
         <button type="button" className="to-live" onClick={follow}>
           <IconDown />
@@ -50,6 +63,10 @@ export function Stage({ state }: { readonly state: CaptionsState }) {
       )}
     </div>
   );
+}
+
+function sameSpeaker(caption: Caption, before: Caption | undefined): boolean {
+  return caption.speakerId === before?.speakerId && caption.speakerName === before.speakerName;
 }
 
 /** The chosen languages, then others that there are translations in; the same array while equal. */

@@ -1,8 +1,15 @@
+import { type AudioConfiguration, Followed } from "../../api/configuration";
 import { loadPlatform } from "../../api/platform";
+import { nameSpeaker } from "../../api/speakers";
 import { decodeFile, MAX_FILE_BYTES } from "../../audio/decode";
 import { CHUNK_S, type Pcm } from "../../audio/format";
 import { FLOOR_DBFS } from "../../audio/level";
-import { InsecurePage, openMicrophone } from "../../audio/microphone";
+import {
+  InsecurePage,
+  listMicrophones,
+  openMicrophone,
+  watchMicrophones,
+} from "../../audio/microphone";
 import { play } from "../../audio/player";
 import type { AudioSource, SourceHandlers } from "../../audio/source";
 import { Observable } from "../../observable";
@@ -12,11 +19,20 @@ import { browserClock } from "../../session/clock";
 import { newSessionId } from "../../session/id";
 import { pageSocket } from "../../session/socket";
 import type { SessionStatus } from "../../session/status";
-import { fold } from "../../session/transcript";
+import { fold, rename } from "../../session/transcript";
 import { INITIAL, type CaptionsState, type Choices, type Trouble } from "./state";
 
 const FEED = { chunkS: CHUNK_S, keepS: 1_800, inFlightS: 20 };
-const DEFAULT_CHOICES: Choices = { source: "auto", targets: [], pace: "real_time" };
+const DEFAULT_CHOICES: Choices = {
+  source: "auto",
+  targets: [],
+  pace: "real_time",
+  preset: null,
+  diarization: false,
+  microphone: null,
+};
+/** How often the page asks whether the installation's audio configuration has changed. */
+const FOLLOW_MS = 2_000;
 /** Chunks of nothing but the meter's floor after which the microphone counts as silent. */
 const SILENT_CHUNKS = 80;
 /** Waits before the platform is asked again while no worker has told its engine. */
@@ -25,11 +41,6 @@ const ASK_LATEST_MS = 30_000;
 const SILENCE_DBFS = FLOOR_DBFS + 1;
 
 /** What the captions page does, apart from how it looks. */
-/** Whether the page's address asks for speakers to be told apart, with `?speakers`. */
-function tellsSpeakersApart(): boolean {
-  return new URLSearchParams(location.search).has("speakers");
-}
-
 export class CaptionsController {
   readonly state = new Observable<CaptionsState>({
     ...INITIAL,
@@ -42,6 +53,9 @@ export class CaptionsController {
   #quietChunks = 0;
   #askIn = ASK_FIRST_MS;
   #cancelAsking: () => void = () => {};
+  #cancelFollowing: () => void = () => {};
+  #stopWatching: () => void = () => {};
+  readonly #audio = new Followed<AudioConfiguration>("/api/audio/config");
 
   /** Asks the platform what it can do here; it knows more once an engine is loaded. */
   async load(): Promise<void> {
@@ -58,19 +72,37 @@ export class CaptionsController {
     }
   }
 
+  /** Keeps presets and microphones as they are now, until `unfollow`. */
+  follow(): void {
+    this.#stopWatching = watchMicrophones(() => void this.#lookForMicrophones());
+    void this.#lookForMicrophones();
+    void this.#lookForPresets();
+  }
+
+  unfollow(): void {
+    this.#stopWatching();
+    this.#cancelFollowing();
+  }
+
   choose(change: Partial<Choices>): void {
     const choices = { ...this.state.get().choices, ...change };
     remember("captions", choices);
     this.#set({ choices });
     if (change.source !== undefined) this.#client?.update({ language: change.source });
     if (change.targets !== undefined) this.#client?.update({ target_languages: change.targets });
+    if (change.preset !== undefined) this.#client?.update({ preset: change.preset });
+    if (change.diarization !== undefined) {
+      this.#client?.update({ diarization: change.diarization });
+    }
   }
 
   async startMicrophone(): Promise<void> {
     if (this.#busy) return;
     this.#begin({ kind: "microphone" });
     try {
-      const source = await openMicrophone(this.#handlers());
+      const { microphone } = this.state.get().choices;
+      const source = await openMicrophone(this.#handlers(), microphone);
+      void this.#lookForMicrophones();
       this.#run(source);
     } catch (error) {
       this.#failed(
@@ -127,12 +159,12 @@ export class CaptionsController {
     this.#client?.retryNow();
   }
 
-
-  /** Takes the finished captions off the page. */
-  clear(): void {
-    if (this.#busy) return;
-    const { platform, choices } = this.state.get();
-    this.state.set({ ...INITIAL, platform, choices });
+  /** Tells the platform who a speaker is, for what was said and what follows; throws if it refuses. */
+  async nameSpeaker(sessionId: string, speakerId: string, name: string): Promise<void> {
+    await nameSpeaker(sessionId, speakerId, name);
+    const { session, transcript } = this.state.get();
+    const live = session?.sessionId === sessionId && this.#busy;
+    if (!live) this.#set({ transcript: rename(transcript, sessionId, speakerId, name) });
   }
 
   dismiss(): void {
@@ -144,18 +176,42 @@ export class CaptionsController {
   }
 
   #begin(input: CaptionsState["input"]): void {
-    const { platform, choices } = this.state.get();
+    const { platform, audio, microphones, choices } = this.state.get();
     this.#quietChunks = 0;
-    this.state.set({ ...INITIAL, platform, choices, activity: "opening", input });
+    this.state.set({
+      ...INITIAL,
+      platform,
+      audio,
+      microphones,
+      choices,
+      activity: "opening",
+      input,
+    });
     this.#client = this.#newClient(choices);
   }
 
-  #newClient({ source, targets }: Choices): SessionClient {
+  async #lookForPresets(): Promise<void> {
+    try {
+      const audio = await this.#audio.get();
+      if (audio) this.#set({ audio, choices: withKnownPreset(this.state.get().choices, audio) });
+    } catch {
+      // The connection's own notice tells when the platform is away; the presets known so far stay.
+    }
+    this.#cancelFollowing();
+    this.#cancelFollowing = browserClock.after(FOLLOW_MS, () => void this.#lookForPresets());
+  }
+
+  async #lookForMicrophones(): Promise<void> {
+    this.#set({ microphones: await listMicrophones() });
+  }
+
+  #newClient({ source, targets, preset, diarization }: Choices): SessionClient {
     return new SessionClient({
       config: {
         language: source,
         target_languages: targets,
-        diarization: tellsSpeakersApart(),
+        preset,
+        diarization,
         metadata: { client: "web" },
       },
       openSocket: pageSocket(window.location),
@@ -225,6 +281,12 @@ export class CaptionsController {
   #set(change: Partial<CaptionsState>): void {
     this.state.set({ ...this.state.get(), ...change });
   }
+}
+
+/** A preset that was deleted since it was chosen gives way to the installation's own. */
+function withKnownPreset(choices: Choices, audio: AudioConfiguration): Choices {
+  const known = choices.preset === null || choices.preset in audio.presets;
+  return known ? choices : { ...choices, preset: null };
 }
 
 function messageOf(error: unknown): string {

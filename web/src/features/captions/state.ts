@@ -1,4 +1,6 @@
 import type { PlatformInfo } from "../../api/platform";
+import type { AudioConfiguration } from "../../api/configuration";
+import type { Microphone } from "../../audio/microphone";
 import type { Pace } from "../../audio/player";
 import type { SessionStatus } from "../../session/status";
 import { EMPTY, type Transcript } from "../../session/transcript";
@@ -31,10 +33,19 @@ export interface Choices {
   readonly source: string;
   readonly targets: readonly string[];
   readonly pace: Pace;
+  /** Audio preset; null is the installation's own, with what is changed of it there. */
+  readonly preset: string | null;
+  /** Whether speakers are told apart. */
+  readonly diarization: boolean;
+  /** Id of a microphone in this browser; null is the system's choice. */
+  readonly microphone: string | null;
 }
 
 export interface CaptionsState {
   readonly platform: PlatformInfo | null;
+  /** Presets there are, and which one is the installation's; null until it has told. */
+  readonly audio: AudioConfiguration | null;
+  readonly microphones: readonly Microphone[];
   readonly choices: Choices;
   readonly activity: Activity;
   readonly input: Input | null;
@@ -49,6 +60,8 @@ export interface CaptionsState {
 
 export const INITIAL: Omit<CaptionsState, "choices"> = {
   platform: null,
+  audio: null,
+  microphones: [],
   activity: "idle",
   input: null,
   session: null,

@@ -110,7 +110,7 @@ function Section({
   const { audio, draft } = state;
   const isStage = audio.stages.includes(section);
   const enabled = !isStage || valueOf(audio, draft, section, "enabled") === true;
-  const set = (field: string, value: number | boolean): void =>
+  const set = (field: string, value: number | boolean | null): void =>
     controller.edit(withValue(audio, draft, section, field, value));
   return (
     <fieldset className={enabled ? "section" : "section off"}>
@@ -143,11 +143,12 @@ function Section({
               step="any"
               name={id}
               aria-invalid={wrong}
-              placeholder="none"
+              placeholder={bounds.optional ? "none" : undefined}
               value={value === null ? "" : String(value)}
               title={`${bounds.low} to ${bounds.high} ${bounds.unit}`}
               onChange={(event) => {
-                if (event.target.value !== "") set(field, event.target.valueAsNumber);
+                const given = event.target.value === "" ? null : event.target.valueAsNumber;
+                if (given !== null || bounds.optional) set(field, given);
               }}
             />
             <Why reasons={state.reasons} field={id} />

@@ -44,7 +44,7 @@ export function requestOf(known: AudioConfiguration, draft: Draft): object {
   return {
     version: known.version,
     preset: draft.preset,
-    parameters: merged(nulls(known.parameters), draft.changes),
+    parameters: merged(nulls(known.parameters), said(draft.changes)),
   };
 }
 
@@ -54,11 +54,16 @@ export function presetRequest(known: AudioConfiguration, draft: Draft, name: str
     version: known.version,
     preset: name,
     parameters: nulls(known.parameters),
-    presets: { [name]: { base: draft.preset, ...draft.changes } },
+    presets: { [name]: { base: draft.preset, ...said(draft.changes) } },
   };
 }
 
 type Groups = Readonly<Record<string, Group>>;
+
+/** In a change null takes a value out; the word makes it none, whatever the preset has. */
+function said(changes: Groups): Groups {
+  return mapped(changes, (group) => mapped(group, (value) => value ?? "none"));
+}
 
 function nulls(groups: Groups): Groups {
   return mapped(groups, (group) => mapped(group, () => null));
