@@ -19,6 +19,7 @@ from livetranslate.meetings.webcam.text.fonts import FontFace, FontLibrary
 RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur", "yi", "ps", "sd", "ug", "dv", "ckb", "syr"})
 
 _CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF))
+_PICTOGRAMS = "pictograms"
 _REMOVED = frozenset({"BN", "LRE", "LRO", "RLE", "RLO", "PDF"})
 """Classes of characters that rule X9 of the algorithm leaves out: joiners, among others."""
 _TURNING = frozenset({"R", "AL", "AN"})
@@ -61,21 +62,18 @@ def clusters(text: str) -> Iterator[str]:
 def told(text: str, language: str, fonts: FontLibrary) -> tuple[str, frozenset[str]]:
     """Return text with what no font can write replaced by a word about it, and the scripts it is.
 
-    Each stretch of such characters becomes «[no font: DEVANAGARI]»; a pictogram is left out.
+    The first stretch of a script becomes «[no font: DEVANAGARI]», later ones and pictograms go.
     """
     pieces: list[str] = []
     missing: set[str] = set()
-    lately = ""
     for cluster in clusters(text):
         if cluster.isspace() or fonts.face(cluster, language) is not None:
             pieces.append(cluster)
-            lately = lately if cluster.isspace() else ""
             continue
         name = _script_name(cluster[0])
-        missing.add(name)
-        if name != lately and name != "pictograms":
+        if name not in missing and name != _PICTOGRAMS:
             pieces.append(f"[no font: {name}]")
-        lately = name
+        missing.add(name)
     return clean("".join(pieces)), frozenset(missing)
 
 
@@ -165,5 +163,5 @@ def _script(character: str) -> str | None:
 
 def _script_name(character: str) -> str:
     if unicodedata.category(character) in {"So", "Sk", "Co", "Cn", "Cs"}:
-        return "pictograms"
+        return _PICTOGRAMS
     return unicodedata.name(character, "unknown").split()[0].split("-")[0]
