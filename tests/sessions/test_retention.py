@@ -24,6 +24,11 @@ class Archive:
         self.away = False
         self.refused: set[str] = set()
         self.leads = True
+        self.swept: asyncio.Queue[None] = asyncio.Queue()
+
+    async def leftovers(self) -> int:
+        self.swept.put_nowait(None)
+        return 0
 
     async def ended_before(self, moment: datetime, limit: int) -> Sequence[str]:
         self.looks += 1
@@ -46,8 +51,17 @@ def archive() -> Archive:
 
 @pytest.fixture
 def retention(archive: Archive) -> Retention:
+    return retention_of(archive, OPTIONS)
+
+
+def retention_of(archive: Archive, options: RetentionOptions) -> Retention:
     return Retention(
-        archive, archive.remove, lambda: archive.leads, clock=VirtualClock(), options=OPTIONS
+        archive,
+        archive.remove,
+        archive.leftovers,
+        lambda: archive.leads,
+        clock=VirtualClock(),
+        options=options,
     )
 
 
@@ -89,3 +103,22 @@ async def test_only_one_process_does_it(archive: Archive, retention: Retention):
     await asyncio.sleep(61)
     assert "old-0" not in archive.ended
     running.cancel()
+
+
+async def test_what_is_left_over_goes_also_where_sessions_are_kept_for_good(archive: Archive):
+    retention = retention_of(archive, RetentionOptions(days=None, pause_s=0.01))
+    running = asyncio.create_task(retention.run())
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            await archive.swept.get()
+    running.cancel()
+    assert len(archive.ended) == 12 and archive.looks == 0
+
+
+async def test_only_the_one_that_leads_takes_what_is_left_over(archive: Archive):
+    archive.leads = False
+    options = RetentionOptions(days=7, pause_s=0.01, retry_s=0.01)
+    running = asyncio.create_task(retention_of(archive, options).run())
+    await asyncio.sleep(0.1)
+    running.cancel()
+    assert archive.swept.empty() and len(archive.ended) == 12

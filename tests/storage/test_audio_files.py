@@ -8,15 +8,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import delete, select
 
 from livetranslate.domain.errors import BackendUnavailable, Conflict, InternalError, NotFound
-from livetranslate.domain.recording import AudioChunkFile
+from livetranslate.domain.recording import AudioChunkFile, StoredChunk
 from livetranslate.domain.session import SessionConfig
 from livetranslate.storage.audio_files import AudioFiles
 from livetranslate.storage.database import Database
 from livetranslate.storage.records import SqlSessionRecords
-from livetranslate.storage.stored_audio import remove_stored_audio
-from support.events import at
+from livetranslate.storage.stored_audio import remove_stored_audio, sweep_stored_audio
+from livetranslate.storage.tables import AudioFileRow, TranscriptRow
+from support.events import at, ended, segment
 
 CHUNK = AudioChunkFile(
     session_id="s1",
@@ -115,3 +117,73 @@ async def test_it_goes_with_its_session(files: AudioFiles, database: Database, t
     assert on_disk(tmp_path) == []
     with pytest.raises(NotFound):
         await files.chunks("s1")
+
+
+async def starts(database: Database) -> dict[str, str | None]:
+    """The stored audio that each segment begins in."""
+    query = select(TranscriptRow.segment_id, TranscriptRow.audio_file_id)
+    async with database.read() as connection:
+        return {name: file for name, file in await connection.execute(query)}
+
+
+async def test_segments_know_the_audio_they_begin_in_whichever_came_first(
+    files: AudioFiles, database: Database
+):
+    records = SqlSessionRecords(database)
+    await records.create("s2", kind="api", config=SessionConfig(), created_at=at(0))
+    await records.record("s1", [segment("s1", 0), segment("s1", 1), segment("s1", 3)])
+    await records.record("s2", [segment("s2", 0)])
+    first = await files.store(CHUNK)
+    second = await files.store(
+        msgspec.structs.replace(CHUNK, chunk_id="audio-2", start=2.4, end=5.0, content=b"2")
+    )
+    one, two = first.audio_file_id, second.audio_file_id
+    query = select(TranscriptRow.session_id, TranscriptRow.audio_file_id)
+    async with database.read() as connection:
+        told = (await connection.execute(query.order_by(TranscriptRow.transcript_id))).all()
+    assert [tuple(row) for row in told] == [("s1", one), ("s1", one), ("s1", None), ("s2", None)]
+    await records.delete("s2")
+    await records.record("s1", [segment("s1", 2)])
+    assert await starts(database) == {"s0": one, "s1": one, "s2": None, "s3": None}
+    await records.record("s1", [ended("s1")])
+    assert await starts(database) == {"s0": one, "s1": one, "s2": two, "s3": None}
+
+
+async def test_what_a_killed_process_left_is_swept_up_and_nothing_that_is_being_written(
+    files: AudioFiles, database: Database, tmp_path: Path
+):
+    folder = tmp_path / "audio"
+    stored = await files.store(CHUNK)
+    left = [folder / "s1" / "audio-7-abc.flac", folder / "s1" / ".tmp123", folder / "s9" / "x.flac"]
+    fresh = [folder / "s1" / "audio-8-abc.flac", folder / "s1" / ".tmp456"]
+    other = folder / "readme.txt"
+    for path in (*left, *fresh, other):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    day = 86_400
+    for path in (*left, other, folder / stored.file_path):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - day - 60))
+    assert await sweep_stored_audio(database, folder) == len(left)
+    kept = {str(path.relative_to(folder)) for path in (*fresh, other)}
+    assert set(on_disk(tmp_path)) == {*kept, stored.file_path}
+    assert not (folder / "s9").exists()
+    assert await sweep_stored_audio(database, folder) == 0
+    assert await sweep_stored_audio(database, tmp_path / "nowhere") == 0
+
+
+async def test_a_file_left_over_that_is_stored_again_is_not_swept_up(
+    files: AudioFiles, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stored = await files.store(CHUNK)
+    path = tmp_path / "audio" / stored.file_path
+    async with database.write() as connection:
+        await connection.execute(delete(AudioFileRow))
+    os.utime(path, (1.0, 1.0))
+    insert = files._insert  # pyright: ignore[reportPrivateUsage] - the moment between file and row
+
+    async def sweep_first(session_id: str, chunk: StoredChunk) -> str:
+        assert await sweep_stored_audio(database, tmp_path / "audio") == 0
+        return await insert(session_id, chunk)
+
+    monkeypatch.setattr(files, "_insert", sweep_first)
+    assert await files.content(await files.store(CHUNK)) == CHUNK.content

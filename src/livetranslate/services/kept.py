@@ -16,6 +16,7 @@ from livetranslate.storage.database import Database
 from livetranslate.storage.history import SessionHistory
 from livetranslate.storage.live import LiveHistory
 from livetranslate.storage.records import SqlSessionRecords
+from livetranslate.storage.stored_audio import sweep_stored_audio
 
 ANSWER_S = 3.0
 """A database that is asked whether it is there, and says nothing for so long, is away."""
@@ -38,7 +39,7 @@ class Kept:
         live: Reads of one session that may be live, through a cache.
         removal: Removes sessions.
         audio: Folder of stored audio; the paths in ``audio_files`` start there.
-        retention: Removes old sessions, or None.
+        retention: Removes old sessions, if there is an age for that, and what was left over.
     """
 
     def __init__(
@@ -56,23 +57,19 @@ class Kept:
         self.live = LiveHistory(self.history, RecordedVersions(log).version)
         self.audio = audio
         self.removal = Removal(manager, database, records, audio)
-        self.retention = (
-            Retention(
-                self.history,
-                self.removal.remove,
-                lambda: manager.leads,
-                clock=SystemClock(),
-                options=RetentionOptions(days=retention_days),
-            )
-            if retention_days is not None
-            else None
+        self.retention = Retention(
+            self.history,
+            self.removal.remove,
+            lambda: sweep_stored_audio(database, audio),
+            lambda: manager.leads,
+            clock=SystemClock(),
+            options=RetentionOptions(days=retention_days),
         )
         self._removing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin with retention, if there is any."""
-        if self.retention is not None:
-            self._removing = asyncio.create_task(self.retention.run(), name="retention")
+        """Begin with retention."""
+        self._removing = asyncio.create_task(self.retention.run(), name="retention")
 
     async def close(self) -> None:
         """Stop retention."""

@@ -1,4 +1,4 @@
-"""Removes ended sessions once they have been kept for as long as they are to be."""
+"""Removes ended sessions once they have been kept for as long as they are to be, and leftovers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long ended sessions are kept.
 
     Attributes:
-        days: Days from a session's end to its removal.
+        days: Days from a session's end to its removal; None for never.
         pause_s: Time between two looks.
         retry_s: Time to the next look after one that failed, or that this process left to another.
         portion: Sessions looked up at once.
     """
 
-    days: int
+    days: int | None
     pause_s: float = 3600.0
     retry_s: float = 60.0
     portion: int = 100
@@ -46,6 +46,7 @@ class Retention:
     Args:
         ended: Reads of the database.
         remove: Removes a session with everything of it; may be repeated.
+        leftovers: Removes what belongs to no session; returns how much it was.
         leads: Whether this process is the one to look after all sessions.
         clock: Tells the time.
         options: How long they are kept.
@@ -55,6 +56,7 @@ class Retention:
         self,
         ended: EndedSessions,
         remove: Callable[[str], Awaitable[None]],
+        leftovers: Callable[[], Awaitable[int]],
         leads: Callable[[], bool],
         *,
         clock: Clock,
@@ -62,6 +64,7 @@ class Retention:
     ) -> None:
         self._ended = ended
         self._remove = remove
+        self._leftovers = leftovers
         self._leads = leads
         self._clock = clock
         self._options = options
@@ -73,6 +76,7 @@ class Retention:
             if self._leads():
                 try:
                     await self.sweep()
+                    await self._leftovers()
                     pause_s = self._options.pause_s
                 except LiveTranslateError as error:
                     _log.warning("retention waits", reason=error.message)
@@ -86,6 +90,8 @@ class Retention:
         Raises:
             BackendUnavailable: The database or the log cannot be reached; the next look goes on.
         """
+        if self._options.days is None:
+            return 0
         due = self._clock.utc() - timedelta(days=self._options.days)
         removed, refused = 0, set[str]()
         while True:

@@ -9,13 +9,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+import structlog
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from livetranslate.domain.errors import BackendUnavailable, Conflict, InternalError, NotFound
 from livetranslate.domain.recording import AudioChunkFile, StoredChunk
 from livetranslate.storage.database import Database
-from livetranslate.storage.tables import AudioFileRow, SessionRow
+from livetranslate.storage.tables import AudioFileRow, SessionRow, TranscriptRow
+
+_log = structlog.get_logger(__name__)
 
 _COLUMNS = (
     AudioFileRow.audio_file_id,
@@ -77,6 +80,7 @@ class AudioFiles:
             raise Conflict(
                 f"session {chunk.session_id} has another chunk {chunk.chunk_id}", field="chunk_id"
             )
+        await self._link(chunk.session_id, stored)
         return stored
 
     async def chunks(self, session_id: str) -> list[StoredChunk]:
@@ -108,6 +112,21 @@ class AudioFiles:
         if hashlib.sha256(content).hexdigest() != chunk.sha256:
             raise InternalError(f"the file of the audio {chunk.chunk_id} is damaged")
         return content
+
+    async def _link(self, session_id: str, stored: StoredChunk) -> None:
+        """Tell the segments that begin in a chunk; those to come are told at the session's end."""
+        said = (
+            TranscriptRow.session_id == session_id,
+            TranscriptRow.start_time >= stored.start,
+            TranscriptRow.start_time < stored.end,
+            TranscriptRow.audio_file_id.is_(None),
+        )
+        try:
+            async with self._database.write() as connection:
+                link = update(TranscriptRow).where(*said)
+                await connection.execute(link.values(audio_file_id=stored.audio_file_id))
+        except BackendUnavailable as error:
+            _log.warning("segments not told of their audio", session_id=session_id, reason=error)
 
     async def _insert(self, session_id: str, stored: StoredChunk) -> str:
         """Insert the chunk's row; return the digest of the row that is there now."""
@@ -143,6 +162,7 @@ def _write(path: Path, content: bytes) -> bool:
     """Write a file so that it is there whole or not at all; return False if it was there before."""
     try:
         if path.exists():
+            path.touch()  # what is stored now is not left over
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:

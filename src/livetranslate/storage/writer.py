@@ -32,6 +32,7 @@ from livetranslate.storage.rows import (
     translation_row,
 )
 from livetranslate.storage.statistics import write_statistics
+from livetranslate.storage.stored_audio import link_stored_audio
 from livetranslate.storage.tables import SessionEventRow, TranscriptRow, TranslationRow
 from livetranslate.storage.voices import correlation_of, count_speech, write_correlation
 
@@ -92,6 +93,7 @@ class EventWriter:
                 self._life.append(life_row(event))
                 await self.flush()
                 await count_speech(self._connection, event.session_id)
+                await link_stored_audio(self._connection, event.session_id)
                 await write_statistics(self._database, self._connection, event)
             case SessionStarted() | SessionUpdated() | SessionError():
                 self._life.append(life_row(event))

@@ -37,7 +37,7 @@ class TranscriptRow(Base):
         word_count: Number of words.
         words: List of ``{word, start, end, confidence, committed}``; plain JSON in PostgreSQL too,
             which takes a third of the time of its binary form to write, and no query looks inside.
-        audio_file_id: Stored audio that it was said in.
+        audio_file_id: Stored audio that it begins in; known at the session's end at the latest.
         committed_at: UTC time of the event that made it final.
     """
 
