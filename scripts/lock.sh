@@ -12,7 +12,7 @@ compile() {
         --output-file "requirements/$output" "$@"
 }
 
-compile base.txt pyproject.toml --group build --extra mic "$@"
-compile dev.txt pyproject.toml --group build --extra mic --extra bench --extra dev \
+compile base.txt pyproject.toml --group build --extra mic --extra meetings "$@"
+compile dev.txt pyproject.toml --group build --extra mic --extra meetings --extra bench --extra dev \
     --constraint requirements/base.txt "$@"
 compile node.txt --group node "$@"

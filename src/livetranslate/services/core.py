@@ -16,6 +16,7 @@ from livetranslate.monitoring.metrics import Metrics
 from livetranslate.monitoring.rules import Thresholds
 from livetranslate.services.alerting import AlertOptions, AlertSources, AlertWatch
 from livetranslate.services.backbone import SharedBackbone, make_backbone
+from livetranslate.services.bots import MeetingBots
 from livetranslate.services.configuration.keeper import ConfigurationKeeper
 from livetranslate.services.kept import Kept
 from livetranslate.services.logs import configure_logs
@@ -69,6 +70,7 @@ class Core:
         log: Log of the live sessions.
         desk: Jobs and reports of the workers.
         manager: Opens, feeds and ends sessions.
+        bots: Meeting bots that feed sessions of this process.
         edge: Hub and connections.
         database: The database, or None if nothing is kept.
         records: Its writes of live sessions.
@@ -92,7 +94,7 @@ class Core:
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
         store = SqlSpeakers(self.database) if self.database else None
-        self.naming = SpeakerNaming(self.log, store)
+        self.naming = SpeakerNaming(self.log, store, identifies=settings.known_voices)
         folder = settings.livetranslate_data / "audio"
         self.audio_files = AudioFiles(self.database, folder) if self.database else None
         self.notes = SqlSessionNotes(self.database) if self.database else None
@@ -108,6 +110,7 @@ class Core:
             presets=self.configuration,
         )
         self.kept = self._kept()
+        self.bots = MeetingBots(settings, self.manager, self.naming)
         self.edge = Edge(edge_options(settings), self.log, self.manager)
         self.metrics = Metrics()
         self.machine = Machine()
@@ -145,6 +148,7 @@ class Core:
             await asyncio.gather(self._watching, return_exceptions=True)
         if self.kept is not None:
             await self.kept.close()
+        await self.bots.close()
         await self.edge.close()
         await self.manager.close(grace_s)
         if self.database is not None:

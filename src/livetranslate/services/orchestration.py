@@ -17,6 +17,7 @@ from livetranslate.domain.messages import Service
 from livetranslate.services import problems
 from livetranslate.services.api.alerts import alerts_router
 from livetranslate.services.api.audio import audio_router
+from livetranslate.services.api.bots import bots_router
 from livetranslate.services.api.configuration import configuration_router
 from livetranslate.services.api.correlations import correlations_router
 from livetranslate.services.api.guard import Guard, RequestFigures
@@ -127,6 +128,7 @@ def _add_routes(app: FastAPI, core: Core, gateway: Gateway) -> None:
     app.include_router(status_router(core))
     app.include_router(connections_router(core))
     app.include_router(pool_router(core))
+    app.include_router(bots_router(core.bots))
     app.include_router(alerts_router(core.alerts.book))
     app.include_router(configuration_router(core))
     app.include_router(logs_router(ACTIVITY))

@@ -15,6 +15,8 @@ HELP: dict[str, str] = {
     "database_url": "Where sessions and transcripts are kept: SQLite or PostgreSQL",
     "model_dir": "Folder of speech and translation models",
     "retention_days": "Days after which ended sessions are removed; unset keeps them",
+    "known_voices": "Whether the voice of somebody who is named is kept, so that other sessions "
+    "know him",
     "webhook_urls": "Addresses that get the final events, between commas",
     "service_name": "Name of this installation",
     "service_version": "Version that this installation tells of itself",
@@ -61,6 +63,12 @@ HELP: dict[str, str] = {
     "translation_model": "Model of translation",
     "openai_base_url": "Server of OpenAI's API for translation",
     "openai_api_key": "Key for that server",
+    "max_bots": "Meeting bots at once",
+    "meeting_hosts": "Hosts of the meetings that bots may join, between commas",
+    "chromium_path": "The browser of the bots; unset looks for Chromium",
+    "bot_profile": "Folder of a browser profile that is signed in to the operator's account; "
+    "unset joins as a guest",
+    "rehearsal_origin": "Address of a rehearsal on this machine that bots may join",
     "google_meet_client_id": "OAuth client for speaker names by Google Meet's API",
     "google_meet_client_secret": "Secret of that OAuth client",
     "google_meet_refresh_token": "Refresh token of the account whose meetings are read",

@@ -20,6 +20,9 @@ from pydantic_settings import (
 from livetranslate.asr.models.store import StoreOptions
 from livetranslate.audio.enhancement.configured import ConfiguredPresets
 from livetranslate.domain.errors import InvalidInput
+from livetranslate.meetings import meet
+from livetranslate.meetings.address import loopback_origin
+from livetranslate.meetings.options import BotOptions
 from livetranslate.sessions.log.base import LogOptions
 from livetranslate.sessions.pool.admission import AdmissionOptions
 from livetranslate.sessions.pool.health import HealthOptions
@@ -132,6 +135,7 @@ class Settings(BaseSettings):
     )
     model_dir: DataPath = Field(default_factory=lambda values: _data_path(values, "models"))
     retention_days: Count | None = None
+    known_voices: bool = True
     webhook_urls: Secrets = ()
 
     service_name: str = "livetranslate"
@@ -186,6 +190,11 @@ class Settings(BaseSettings):
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
 
+    max_bots: Count = 20
+    meeting_hosts: Words = meet.HOSTS
+    chromium_path: str | None = None
+    bot_profile: DataPath | None = None
+    rehearsal_origin: Annotated[str, AfterValidator(loopback_origin)] | None = None
     google_meet_client_id: str | None = None
     google_meet_client_secret: SecretStr | None = None
     google_meet_refresh_token: SecretStr | None = None
@@ -290,6 +299,18 @@ class Settings(BaseSettings):
             api_key=self.api_keys[0].get_secret_value() if self.api_keys else None,
         )
 
+    def bot_options(self) -> BotOptions:
+        """Return how meeting bots run."""
+        return BotOptions(
+            executable=self.chromium_path,
+            profile=self.bot_profile and str(self.bot_profile),
+            max_bots=self.max_bots,
+            hosts=self.meeting_hosts,
+            rehearsal_origin=self.rehearsal_origin,
+        )
+
     def database_options(self) -> DatabaseOptions:
-        """Return where the database is."""
-        return DatabaseOptions(url=self.database_url.get_secret_value())
+        """Return where the database is, and whether voices are kept in it."""
+        return DatabaseOptions(
+            url=self.database_url.get_secret_value(), known_voices=self.known_voices
+        )
