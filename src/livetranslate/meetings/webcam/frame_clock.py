@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-CATCH_UP = 5
-"""Frames made one right after the other when late; what is due beyond that is left out."""
+CATCH_UP = 30
+"""Frames made one right after the other when late; what is due beyond that is left out.
+
+A frame in which nothing changed costs microseconds, so a second's worth is made up for at once."""
 
 
 class Due(msgspec.Struct, frozen=True):
