@@ -13,7 +13,7 @@ NAMES = (
     *("window", "latency", "startup", "sessions", "memory", "longfile", "overhead", "wer"),
     *("edge", "fanout", "gateway", "drift", "diarization"),
     "database",
-    *("enhancement", "chunking"),
+    *("enhancement", "chunking", "webcam"),
 )
 """Modules beside this one, each with ``run(options) -> Report``."""
 

@@ -101,7 +101,7 @@ def test_the_direction_is_the_languages_or_the_first_letters(
 
 def test_a_character_no_font_has_is_told_in_its_place(tmp_path: Path):
     fonts = one_font(tmp_path)
-    text, missing = told(clean("say नमस्ते and 漢字 👍 now"), "en", fonts)
+    text, missing = told(clean("say नमस्ते and 漢字 👍 now नमस्ते"), "en", fonts)
     assert text == "say [no font: DEVANAGARI] and [no font: CJK] now"
     assert missing == {"DEVANAGARI", "CJK", "pictograms"}
 

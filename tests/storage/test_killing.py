@@ -60,9 +60,11 @@ def portions() -> list[list[SessionEvent]]:
 
 
 async def contents(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows in order of their keys, without the keys."""
+    """Return all rows of one moment in order of their keys, without the keys."""
     found: dict[str, list[dict[str, Any]]] = {}
     async with database.read() as connection:
+        if not database.is_sqlite:
+            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         for table in TABLES:
             query = select(table.__table__).order_by(*table.__table__.primary_key)
             rows = (await connection.execute(query)).mappings()

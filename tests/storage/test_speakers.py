@@ -23,6 +23,7 @@ from livetranslate.speakers.light.embedding import LightEmbedding
 from livetranslate.storage.database import Database
 from livetranslate.storage.export import ExportFormat, export
 from livetranslate.storage.history import SessionHistory
+from livetranslate.storage.identities import forget_voice, list_voices
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.records import SqlSessionRecords
 from livetranslate.storage.speakers import SqlSpeakers
@@ -196,6 +197,89 @@ async def test_more_samples_better_a_voice_and_models_do_not_mix(kept: Kept) -> 
     [known] = await kept.speakers.voices(LightEmbedding.capabilities.model)
     assert known.samples == 2 and np.frombuffer(known.vector, dtype="<f4")[0] == 3.0
     assert await kept.speakers.voices("another") == []
+
+
+async def known(kept: Kept) -> list[tuple[str, int, float]]:
+    return [
+        (one.name, one.samples, round(float(np.frombuffer(one.vector, dtype="<f4")[0]), 3))
+        for one in await kept.speakers.voices(LightEmbedding.capabilities.model)
+    ]
+
+
+async def test_deleting_a_session_takes_its_samples_out_of_voices(kept: Kept) -> None:
+    other = "session-2-speakers"
+    await kept.open(other)
+    await kept.records.record(S, [update(50, evidence={"voice": voice(2.0)})])
+    await kept.records.record(S, [update(51, evidence={"voice": voice(3.0)})])
+    await kept.records.record(S, [update(52, name="Bob", evidence={"voice": voice(7.0)})])
+    shared = update(50, session_id=other, evidence={"voice": voice(7.0)})
+    await kept.records.record(other, [shared])
+    assert sorted(await known(kept)) == [("Anna", 3, 4.0), ("Bob", 1, 7.0)]
+    await kept.records.delete(S)
+    assert await known(kept) == [("Anna", 1, 7.0)]
+    await kept.records.delete(other)
+    assert await known(kept) == []
+
+
+async def test_a_session_that_only_knew_a_voice_takes_nothing_of_it(kept: Kept) -> None:
+    other = "session-2-speakers"
+    await kept.open(other)
+    await kept.records.record(S, [update(50, evidence={"voice": voice(2.0)})])
+    [anna] = await kept.speakers.voices(LightEmbedding.capabilities.model)
+    by_voice = update(
+        9,
+        session_id=other,
+        method=SpeakerSource.EMBEDDING,
+        identity_id=anna.identity_id,
+        evidence={"voice": voice(2.0)},
+    )
+    await kept.records.record(other, [by_voice])
+    await kept.records.delete(other)
+    assert await known(kept) == [("Anna", 1, 2.0)]
+
+
+async def test_a_forgotten_voice_leaves_the_name_alone(kept: Kept) -> None:
+    first = segment(S, 0).segment_id
+    await kept.records.record(S, [update(50, first, evidence={"voice": voice(2.0), "n": 1})])
+    [listed] = await list_voices(kept.database)
+    assert (listed.name, listed.samples) == ("Anna", 1)
+    vector = str(voice(2.0)["vector"])
+    [(told,)] = await kept.rows("SELECT data FROM session_events WHERE source = 'speakers'")
+    assert "Anna" in str(told) and vector not in str(told)
+    assert await forget_voice(kept.database, "Anna") == 1
+    assert await list_voices(kept.database) == []
+    [stored] = await kept.speakers.correlations(S)
+    assert stored.correlation.evidence == {"n": 1}
+    assert (await kept.names())[0] == "Anna"
+    with pytest.raises(NotFound):
+        await forget_voice(kept.database, "Anna")
+
+
+async def test_where_no_voices_are_to_be_known_none_is_kept_or_looked_up(kept: Kept) -> None:
+    await kept.records.record(S, [update(50, evidence={"voice": voice(2.0)})])
+    options = msgspec.structs.replace(kept.database.options, known_voices=False)
+    database = Database(options)
+    other = "session-2-speakers"
+    await kept.open(other)
+    try:
+        named = update(50, session_id=other, name="Bob", evidence={"voice": voice(5.0), "n": 1})
+        await SqlSessionRecords(database).record(other, [named])
+    finally:
+        await database.close()
+    assert await known(kept) == [("Anna", 1, 2.0)]
+    [stored] = await kept.speakers.correlations(other)
+    assert (stored.correlation.speaker_name, stored.correlation.evidence) == ("Bob", {"n": 1})
+    naming = SpeakerNaming(kept.log, kept.speakers, identifies=False)
+    await kept.log.create(other, SessionConfig(diarization=True))
+    heard = update(
+        1,
+        session_id=other,
+        method=SpeakerSource.DIARIZATION,
+        name=None,
+        evidence={"voice": voice(2.0)},
+    )
+    await naming.recorded(other, [heard])
+    assert await kept.log.read_entries(other, -1) == []
 
 
 async def test_deleting_a_session_takes_its_correlations_and_participants(kept: Kept) -> None:

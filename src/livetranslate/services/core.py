@@ -94,7 +94,7 @@ class Core:
         self.database = Database(settings.database_options()) if keeps_records else None
         self.records = SqlSessionRecords(self.database) if self.database else None
         store = SqlSpeakers(self.database) if self.database else None
-        self.naming = SpeakerNaming(self.log, store)
+        self.naming = SpeakerNaming(self.log, store, identifies=settings.known_voices)
         folder = settings.livetranslate_data / "audio"
         self.audio_files = AudioFiles(self.database, folder) if self.database else None
         self.notes = SqlSessionNotes(self.database) if self.database else None

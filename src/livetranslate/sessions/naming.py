@@ -137,14 +137,21 @@ class SpeakerNaming:
         log: The sessions' logs.
         store: The database, or None to keep nothing.
         clock: Tells the time.
+        identifies: Whether voices are looked up among those known from other sessions.
     """
 
     def __init__(
-        self, log: SessionLog, store: SpeakerStore | None, *, clock: Clock | None = None
+        self,
+        log: SessionLog,
+        store: SpeakerStore | None,
+        *,
+        clock: Clock | None = None,
+        identifies: bool = True,
     ) -> None:
         self._source = log
         self._store = store
         self._clock = clock or SystemClock()
+        self._identifies = identifies
 
     async def add(self, session_id: str, evidence: Sequence[SpeakerEvidence]) -> bool:
         """Take evidence; return whether it is done already, not left to a worker.
@@ -176,7 +183,7 @@ class SpeakerNaming:
 
     async def recorded(self, session_id: str, events: Sequence[SessionEvent]) -> None:
         """Look whether a voice in these events is known from another session, and say so."""
-        for event in events:
+        for event in events if self._identifies else ():
             if not isinstance(event, SpeakerUpdate) or not isinstance(
                 event.correlation, Correlation
             ):

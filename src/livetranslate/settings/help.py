@@ -15,6 +15,8 @@ HELP: dict[str, str] = {
     "database_url": "Where sessions and transcripts are kept: SQLite or PostgreSQL",
     "model_dir": "Folder of speech and translation models",
     "retention_days": "Days after which ended sessions are removed; unset keeps them",
+    "known_voices": "Whether the voice of somebody who is named is kept, so that other sessions "
+    "know him",
     "webhook_urls": "Addresses that get the final events, between commas",
     "service_name": "Name of this installation",
     "service_version": "Version that this installation tells of itself",

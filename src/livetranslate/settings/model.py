@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     )
     model_dir: DataPath = Field(default_factory=lambda values: _data_path(values, "models"))
     retention_days: Count | None = None
+    known_voices: bool = True
     webhook_urls: Secrets = ()
 
     service_name: str = "livetranslate"
@@ -309,5 +310,7 @@ class Settings(BaseSettings):
         )
 
     def database_options(self) -> DatabaseOptions:
-        """Return where the database is."""
-        return DatabaseOptions(url=self.database_url.get_secret_value())
+        """Return where the database is, and whether voices are kept in it."""
+        return DatabaseOptions(
+            url=self.database_url.get_secret_value(), known_voices=self.known_voices
+        )

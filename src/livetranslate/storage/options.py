@@ -27,6 +27,7 @@ class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
         connect_timeout_s: Seconds to wait for a new or a pooled connection to PostgreSQL.
         statement_timeout_s: Seconds that PostgreSQL may take to answer one statement; None for
             any time.
+        known_voices: Whether voices are kept, to be known in other sessions.
     """
 
     url: str
@@ -36,6 +37,7 @@ class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
     busy_timeout_s: float = 10.0
     connect_timeout_s: float = 5.0
     statement_timeout_s: float | None = 30.0
+    known_voices: bool = True
 
     def __repr__(self) -> str:
         """Leave out the URL, which may hold a password."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 
 import msgspec
@@ -14,6 +14,7 @@ from livetranslate.domain.errors import Conflict, NotFound
 from livetranslate.domain.events import SessionEvent
 from livetranslate.domain.session import EndReason, SessionConfig, SessionStatus
 from livetranslate.storage.database import Database
+from livetranslate.storage.identities import take_back
 from livetranslate.storage.rows import Row, clean_or_none, session_row
 from livetranslate.storage.tables import SessionRow
 from livetranslate.storage.together import Together
@@ -110,8 +111,12 @@ class SqlSessionRecords:
             raise _unknown(session_id) from error
 
     async def delete(self, session_id: str) -> None:
-        """Remove the session's rows, and nothing of another's; no error if there are none."""
+        """Remove the session's rows, and nothing of another's; no error if there are none.
+
+        What voices were learned by it goes with them.
+        """
         async with self._database.write() as connection:
+            await take_back(connection, session_id, at=datetime.now(UTC))
             await connection.execute(delete(SessionRow).where(_is(session_id)))
 
     async def _insert(self, rows: Sequence[Row]) -> list[bool | Exception]:

@@ -135,6 +135,7 @@ def life_row(event: LifeEvent | TranslationResult) -> Row:
     elif isinstance(event, SpeakerUpdate):
         source = "speakers"
         data["segments"] = len(data.pop("segment_ids"))
+        data.pop("correlation", None)  # has a table of its own, and may hold a voice
     elif isinstance(event, SessionError):
         severity = "error" if event.fatal else "warning"
     return {

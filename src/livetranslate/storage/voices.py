@@ -1,18 +1,17 @@
-"""Correlations, participants and known voices: what is written with a speaker's new name."""
+"""Correlations and participants: what is written with a speaker's new name."""
 
 from __future__ import annotations
 
-from base64 import b64decode
 from datetime import datetime
 from typing import Any, cast
 
-import numpy as np
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livetranslate.domain.events import SpeakerUpdate
-from livetranslate.domain.speakers import Correlation, SpeakerSource
+from livetranslate.domain.speakers import Correlation
 from livetranslate.storage.database import Database
+from livetranslate.storage.identities import ENROLLING, enrol, without_voice
 from livetranslate.storage.rows import Row, clean_or_none, finite
 from livetranslate.storage.tables import (
     CorrelationRow,
@@ -20,9 +19,6 @@ from livetranslate.storage.tables import (
     SpeakerIdentityRow,
     TranscriptRow,
 )
-
-ENROLLING = frozenset({SpeakerSource.MANUAL, SpeakerSource.MEETING_API, SpeakerSource.TRACK})
-"""Sources trusted enough to know a voice by from then on."""
 
 
 def correlation_of(event: SpeakerUpdate) -> Correlation:
@@ -46,7 +42,11 @@ async def write_correlation(
     at: datetime,
     event_id: int | None,
 ) -> None:
-    """Write a correlation once, and with it the participant and the voice that it names."""
+    """Write a correlation once, and with it the participant and the voice that it names.
+
+    Where no voices are to be known, none is written with it either.
+    """
+    known = database.options.known_voices
     row: Row = {
         "session_id": session_id,
         "speaker_id": clean_or_none(found.speaker_id),
@@ -55,7 +55,7 @@ async def write_correlation(
         "speaker_identity_id": await _known_identity(connection, found.identity_id),
         "method": found.method.value,
         "confidence": finite(found.confidence),
-        "evidence": found.evidence,
+        "evidence": found.evidence if known else without_voice(found.evidence),
         "valid_from": finite(found.valid_from),
         "valid_to": finite(found.valid_to),
         "time_offset": finite(found.time_offset),
@@ -69,8 +69,8 @@ async def write_correlation(
     if found.external_id is not None:
         await write_participant(database, connection, session_id, found)
     voice = found.evidence.get("voice")
-    if found.method in ENROLLING and isinstance(voice, dict):
-        identity = await _enrol(
+    if known and found.method in ENROLLING and isinstance(voice, dict):
+        identity = await enrol(
             connection, database, found.speaker_name, cast("dict[str, Any]", voice), at
         )
         await connection.execute(
@@ -123,35 +123,3 @@ async def _known_identity(connection: AsyncConnection, identity: int | None) -> 
         return None
     key = SpeakerIdentityRow.speaker_identity_id
     return (await connection.execute(select(key).where(key == identity))).scalar_one_or_none()
-
-
-async def _enrol(
-    connection: AsyncConnection, database: Database, name: str, voice: dict[str, Any], at: datetime
-) -> int:
-    """Learn a voice by its name: a new one, or one more sample of a known one."""
-    vector = np.frombuffer(b64decode(voice["vector"]), dtype="<f4")
-    model = str(voice["model"])
-    query = select(*SpeakerIdentityRow.__table__.c).where(
-        SpeakerIdentityRow.name == name, SpeakerIdentityRow.embedding_model == model
-    )
-    old = (await connection.execute(query.limit(1))).mappings().one_or_none()
-    if old is None:
-        insert = database.insert(SpeakerIdentityRow).values(
-            name=name,
-            embedding=vector.tobytes(),
-            embedding_model=model,
-            samples=1,
-            created_at=at,
-            updated_at=at,
-        )
-        made = insert.returning(SpeakerIdentityRow.speaker_identity_id)
-        return int((await connection.execute(made)).scalar_one())
-    before = np.frombuffer(old["embedding"], dtype="<f4")
-    samples = int(old["samples"])
-    mixed = (before * samples + vector) / (samples + 1)
-    await connection.execute(
-        update(SpeakerIdentityRow)
-        .where(SpeakerIdentityRow.speaker_identity_id == old["speaker_identity_id"])
-        .values(embedding=mixed.astype("<f4").tobytes(), samples=samples + 1, updated_at=at)
-    )
-    return int(old["speaker_identity_id"])

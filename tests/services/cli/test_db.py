@@ -1,4 +1,6 @@
 import json
+import sqlite3
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -43,6 +45,26 @@ def test_status_is_readable_and_fails_where_something_is_wrong(
     for part in ("sqlite", "newest", "bot_sessions"):
         assert part in shown
     assert run(["db", "status", "--database-url", "sqlite:////nowhere/at.db"]) == 1
+
+
+def test_voices_are_listed_and_forgotten(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["db", "init", "--database-url", url]) == 0
+    file = url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO speaker_identities (name, embedding, embedding_model, samples, created_at,"
+            " updated_at) VALUES ('Ada [Zhang]', x'00', 'light-1', 3, '2026-03-01', '2026-03-01')"
+        )
+    capsys.readouterr()
+    assert run(["voices", "list", "--database-url", url]) == 0
+    shown = capsys.readouterr().out
+    assert "Ada [Zhang]" in shown and "light-1" in shown
+    assert run(["voices", "forget", "Bob", "--database-url", url]) == 1
+    assert "Bob" in capsys.readouterr().err
+    assert run(["voices", "forget", "Ada [Zhang]", "--database-url", url, "--json"]) == 0
+    assert document(capsys)["forgotten"] == 1
+    assert run(["voices", "list", "--database-url", url, "--json"]) == 0
+    assert document(capsys) == {"voices": []}
 
 
 def test_wrong_url_names_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:

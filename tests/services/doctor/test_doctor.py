@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from livetranslate.meetings.webcam.text.fonts import system_fonts
 from livetranslate.services.cli.app import run
+from livetranslate.services.doctor.findings import Status
+from livetranslate.services.doctor.fonts import check_fonts
 from livetranslate.storage.database import Database
 from livetranslate.storage.options import DatabaseOptions
 from livetranslate.storage.schema import migrate
@@ -214,3 +217,18 @@ def test_a_redis_out_of_reach_is_broken(
     assert (code, finding["status"]) == (1, "broken")
     assert "127.0.0.1:1" in finding["detail"] and "REDIS_URL" in finding["remedy"]
     assert "a-secret" not in str(found)
+
+
+def test_scripts_without_a_font_are_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    here = check_fonts()
+    assert here.status is (Status.MISSING if here.remedy else Status.OK)
+    monkeypatch.setattr("livetranslate.meetings.webcam.text.fonts.FOLDERS", (tmp_path,))
+    system_fonts.cache_clear()
+    try:
+        nowhere = check_fonts()
+    finally:
+        system_fonts.cache_clear()
+    assert nowhere.status is Status.MISSING
+    assert "fonts-noto-core" in nowhere.remedy

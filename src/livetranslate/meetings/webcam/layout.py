@@ -91,29 +91,36 @@ class Flow:
     def __init__(self, shaper: Shaper, width: int) -> None:
         self._shaper = shaper
         self._width = width
-        self._lines: dict[float, list[Units]] = {}
+        self._held: dict[float, _Wrapped] = {}
         self.missing: frozenset[str] = frozenset()
 
     def lines(self, passages: Sequence[Passage]) -> tuple[Line, ...]:
         """Return the last lines of the passages; each passage begins on a line of its own."""
-        before, self._lines = self._lines, {}
-        shaped: list[Line] = []
-        for passage in passages:
-            language = passage.language
-            text, missing = told(clean(passage.text), language, self._shaper.fonts)
-            self.missing |= missing
+        self._held = {passage.began_s: self._wrap(passage) for passage in passages}
+        return tuple(line for held in self._held.values() for line in held.shaped)[-LINES:]
 
-            def measure(part: str, language: str = language) -> float:
-                return self._shaper.width(part, language)
+    def _wrap(self, passage: Passage) -> _Wrapped:
+        held = self._held.get(passage.began_s)
+        if held is not None and held.passage == passage:
+            return held
+        language = passage.language
+        text, missing = told(clean(passage.text), language, self._shaper.fonts)
+        self.missing |= missing
 
-            wrapped = wrap(
-                units(text, language), measure, self._width, before.get(passage.began_s, [])
-            )
-            self._lines[passage.began_s] = wrapped
-            shaped += [
-                self._shaper.line("".join(line).rstrip(), language) for line in wrapped[-LINES:]
-            ]
-        return tuple(shaped[-LINES:])
+        def measure(part: str) -> float:
+            return self._shaper.width(part, language)
+
+        lines = wrap(units(text, language), measure, self._width, held.lines if held else [])
+        shaped = [self._shaper.line("".join(line).rstrip(), language) for line in lines[-LINES:]]
+        return _Wrapped(passage, lines, tuple(shaped))
+
+
+class _Wrapped(msgspec.Struct, frozen=True):
+    """A passage in lines, and its last ones shaped."""
+
+    passage: Passage
+    lines: list[Units]
+    shaped: tuple[Line, ...]
 
 
 class CaptionLines(msgspec.Struct, frozen=True):

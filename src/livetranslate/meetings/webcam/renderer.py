@@ -7,11 +7,12 @@ the picture when the strip or its opacity does; in all other frames nothing happ
 from __future__ import annotations
 
 import numpy as np
+from msgspec import structs
 
 from livetranslate.meetings.webcam.frame import Area, Picture
 from livetranslate.meetings.webcam.layout import CaptionLines, SlotLayout, metrics, slot_bottom
 from livetranslate.meetings.webcam.options import WebcamOptions
-from livetranslate.meetings.webcam.strip import Strip, caption_strip, lay, text_mark
+from livetranslate.meetings.webcam.strip import Strip, StripPainter, faded, packed
 from livetranslate.meetings.webcam.subtitles import SLOTS, Caption, Screen
 from livetranslate.meetings.webcam.text.fonts import FontLibrary, system_fonts
 from livetranslate.meetings.webcam.text.itemise import clean, told
@@ -54,8 +55,9 @@ class Renderer:
         self._missing: frozenset[str] = frozenset()
         self.drawn = 0
         width, height = self._options.width, self._options.height
-        self._pixels = np.empty((height, width, 4), np.uint8)
-        self._pixels[:] = self._theme.background
+        self._painter = StripPainter(self._sizes, self._theme)
+        self._ground = packed(self._theme.background)
+        self._pixels = np.full((height, width), self._ground)
         self._write_title()
         self._picture = self._make(1, Area(0, 0, width, height))
 
@@ -95,11 +97,13 @@ class Renderer:
         return self._lay(number, before, self._slots[number].strip, caption)
 
     def _bring(self, slot: _Slot, caption: Caption) -> None:
+        before, slot.caption = slot.caption, caption
+        if before is not None and structs.replace(before, opacity=caption.opacity) == caption:
+            return
         lines = slot.layout.lines(caption)
-        slot.caption = caption
         if lines != slot.lines:
             slot.lines = lines
-            slot.strip = caption_strip(lines, self._sizes, self._theme)
+            slot.strip = self._painter.strip(lines)
             self.drawn += 1
 
     def _lay(
@@ -108,14 +112,15 @@ class Renderer:
         """Lay a strip, or the bare background, over what the slot showed before."""
         sizes = self._sizes
         slot_top = slot_bottom(number, self._options, sizes) - sizes.slot_height
-        top = min(one.top for one in (before, strip) if one is not None)
-        rows = slice(slot_top + top, slot_top + sizes.slot_height)
+        both = [one for one in (before, strip) if one is not None]
+        top, end = min(one.top for one in both), max(one.end for one in both)
+        rows = slice(slot_top + top, slot_top + end)
         columns = slice(sizes.margin, self._options.width - sizes.margin)
         place = self._pixels[rows, columns]
         if strip is None or caption is None:
-            place[:] = self._theme.background
+            place[:] = self._ground
         else:
-            place[:] = lay(strip.pixels[top:], self._theme.background, caption.opacity)
+            place[:] = faded(strip.pixels[top:end], self._theme.background, caption.opacity)
         return Area(columns.start, rows.start, place.shape[1], place.shape[0])
 
     def _write_title(self) -> None:
@@ -125,15 +130,15 @@ class Renderer:
             return
         size = max(8, self._sizes.name * 3 // 5)
         line = Shaper(self._fonts, size).line(text, "und")
-        mark = text_mark(line, self._theme, self._theme.quiet)
-        mark = mark[:, : self._options.width - 2 * self._sizes.margin]
-        right = self._options.width - self._sizes.margin
-        top = self._sizes.padding // 2
-        place = self._pixels[top : top + mark.shape[0], right - mark.shape[1] : right]
-        place[:] = lay(mark, self._theme.background, 1.0)
+        room = self._options.width - 2 * self._sizes.margin
+        mark = self._painter.bare(line, self._theme.quiet).pixels[:, :room]
+        right, top = self._options.width - self._sizes.margin, self._sizes.padding // 2
+        self._pixels[top : top + len(mark), right - mark.shape[1] : right] = mark
 
     def _make(self, version: int, changed: Area) -> Picture:
-        return Picture(version, changed, self._pixels, self._theme.background[:3])
+        height, width = self._pixels.shape
+        rgba = self._pixels.view(np.uint8).reshape(height, width, 4)
+        return Picture(version, changed, rgba, self._theme.background[:3])
 
 
 def _around(areas: list[Area]) -> Area:

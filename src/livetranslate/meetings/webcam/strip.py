@@ -1,11 +1,13 @@
-"""Strips: a caption drawn once, with its transparency, to be laid on the picture at any opacity.
+"""Strips: a caption drawn once on the theme's ground, to be copied into the picture at any opacity.
 
-A strip is premultiplied RGBA, so that laying it on is one multiplication a channel.
+What is drawn is kept: a line that stands while another one grows costs a copy. All pixels are
+straight RGBA in one uint32 each, in the order of the bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,135 +17,185 @@ from livetranslate.meetings.webcam.layout import CaptionLines, Metrics
 from livetranslate.meetings.webcam.text.shaping import Line, Mask, coverage
 from livetranslate.meetings.webcam.theme import Colour, Theme
 
-Pixels = NDArray[np.uint8]
-"""RGBA, shape (height, width, 4)."""
+Pixels = NDArray[np.uint32]
+"""Straight RGBA, shape (height, width)."""
+
+Floats = NDArray[np.floating[Any]]
 
 ABOVE = 1.08
 BELOW = 0.46
 """Room above and below a line's baseline in its size: marks stand high and low in some scripts."""
+BASELINE = 0.72
+"""Where the baseline is in a row, from its top."""
+_EVEN = np.uint32(0x00FF00FF)
+"""Two of the four channels: there is room to multiply both at once."""
+KEPT_LINES = 24
+KEPT_BOXES = 12
 
 
 class Strip(msgspec.Struct, frozen=True, eq=False):
     """A drawn caption.
 
     Attributes:
-        pixels: Premultiplied RGBA, as wide as a box and as high as a slot.
+        pixels: As wide as a box and as high as a slot, on the theme's ground.
         top: First row that has anything in it.
+        end: The row after the last one that has.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     top: int
+    end: int
 
 
-def caption_strip(lines: CaptionLines, sizes: Metrics, theme: Theme) -> Strip:
-    """Draw a caption.
+class Mark(msgspec.Struct, frozen=True, eq=False):
+    """A drawn line.
 
-    The border between original and translation stands still: the original grows upward from it, the
-    translation downward.
+    Attributes:
+        pixels: The line on its ground.
+        inked: Where the line is at all.
     """
-    width = sizes.text_width + 4 * sizes.padding + sizes.bar
-    canvas = np.zeros((sizes.slot_height, width, 4), np.float32)
-    row_o, row_t = sizes.row(sizes.original), sizes.row(sizes.translation)
-    border = sizes.padding + sizes.row(sizes.name) + sizes.gap + 2 * row_o
-    top = border - len(lines.original) * row_o
-    name_top = top - sizes.gap - sizes.row(sizes.name) if lines.name else top
-    bottom = border + (sizes.gap + len(lines.translation) * row_t if lines.translation else 0)
-    first, end = max(0, name_top - sizes.padding), min(len(canvas), bottom + sizes.padding)
-    colour = theme.speakers[lines.colour % len(theme.speakers)]
-    box = _rounded(width, first, end, len(canvas), sizes.radius)
-    _fill(canvas, box, theme.box)
-    _fill(canvas[:, : sizes.bar], box[:, : sizes.bar], colour)
-    rows = [
-        *_rows(lines.name, name_top, sizes.row(sizes.name), colour),
-        *_rows(lines.original, top, row_o, theme.original),
-        *_rows(lines.translation, border + sizes.gap, row_t, theme.translation),
-    ]
-    for line, at, row, ink in rows:
-        _write(canvas, line, (at, row), (sizes, theme), ink)
-    return Strip(np.rint(canvas).astype(np.uint8), first)
+
+    pixels: Pixels
+    inked: NDArray[np.bool_]
 
 
-def text_mark(line: Line, theme: Theme, ink: Colour) -> NDArray[np.uint8]:
-    """Draw a single line as premultiplied RGBA, just large enough."""
-    above, below = round(line.size * ABOVE), round(line.size * BELOW)
-    mask = coverage(line, above, below)
-    canvas = np.zeros((*mask.shape, 4), np.float32)
-    if theme.outline[3]:
-        _fill(canvas, _spread(mask, 2), theme.outline)
-    _fill(canvas, mask, ink)
-    return np.rint(canvas).astype(np.uint8)
+class StripPainter:
+    """Draws captions in one theme and size.
+
+    Args:
+        sizes: Sizes.
+        theme: Colours.
+    """
+
+    def __init__(self, sizes: Metrics, theme: Theme) -> None:
+        self._sizes = sizes
+        self._theme = theme
+        self._width = sizes.text_width + 4 * sizes.padding + sizes.bar
+        self._mark = lru_cache(maxsize=KEPT_LINES)(self._draw_line)
+        self._box = lru_cache(maxsize=KEPT_BOXES)(self._draw_box)
+
+    def strip(self, lines: CaptionLines) -> Strip:
+        """Draw a caption.
+
+        The border between original and translation stands still: the original grows upward from
+        it, the translation downward.
+        """
+        sizes, theme = self._sizes, self._theme
+        row_name, row_o, row_t = map(sizes.row, (sizes.name, sizes.original, sizes.translation))
+        border = sizes.padding + row_name + sizes.gap + 2 * row_o
+        top_o = border - len(lines.original) * row_o
+        top_name = top_o - sizes.gap - row_name if lines.name else top_o
+        bottom = border + (sizes.gap + len(lines.translation) * row_t if lines.translation else 0)
+        top, end = max(0, top_name - sizes.padding), min(sizes.slot_height, bottom + sizes.padding)
+        colour = theme.speakers[lines.colour % len(theme.speakers)]
+        canvas = self._box(top, end, colour).copy()
+        for texts, first, row, ink in (
+            (lines.name, top_name, row_name, colour),
+            (lines.original, top_o, row_o, theme.original),
+            (lines.translation, border + sizes.gap, row_t, theme.translation),
+        ):
+            for index, line in enumerate(texts):
+                self._write(canvas, line, first + index * row + round(row * BASELINE), ink)
+        return Strip(canvas, top, end)
+
+    def bare(self, line: Line, ink: Colour) -> Mark:
+        """Draw a line on the bare ground."""
+        return _draw(line, ink, self._theme, self._theme.background, 2)
+
+    def _draw_line(self, line: Line, ink: Colour) -> Mark:
+        ground = _over(self._theme.box, self._theme.background)
+        return _draw(line, ink, self._theme, ground, self._sizes.padding)
+
+    def _draw_box(self, top: int, end: int, colour: Colour) -> Pixels:
+        sizes, theme = self._sizes, self._theme
+        mask = _rounded(self._width, top, end, sizes.slot_height, sizes.radius)
+        canvas = _table(theme.box, theme.background)[mask]
+        canvas[:, : sizes.bar] = _table(colour, theme.background)[mask[:, : sizes.bar]]
+        return canvas
+
+    def _write(self, canvas: Pixels, line: Line, baseline: int, ink: Colour) -> None:
+        """Put a line at its baseline, at the side where its paragraph begins."""
+        sizes, mark = self._sizes, self._mark(line, ink)
+        left = sizes.bar + sizes.padding
+        if line.right_to_left:
+            left += max(0, sizes.text_width - round(line.width))
+        above = baseline - round(line.size * ABOVE)
+        first, end = max(0, above), min(len(canvas), above + len(mark.pixels))
+        right = min(canvas.shape[1], left + mark.pixels.shape[1])
+        cut = (slice(first - above, end - above), slice(0, right - left))
+        np.copyto(canvas[first:end, left:right], mark.pixels[cut], where=mark.inked[cut])
 
 
-def lay(strip: NDArray[np.uint8], ground: Colour, opacity: float) -> Pixels:
-    """Return a strip on a ground of one colour, as straight RGBA."""
-    over = strip.astype(np.float32) * opacity
-    alpha = over[..., 3:] / 255
-    ground_alpha = ground[3] / 255
-    colour = over[..., :3] + (1 - alpha) * ground_alpha * np.asarray(ground[:3], np.float32)
-    out = np.empty_like(strip)
-    total = alpha + (1 - alpha) * ground_alpha
+def faded(strip: Pixels, ground: Colour, opacity: float) -> Pixels:
+    """Return a strip at an opacity above 0: nearer to the ground, or more transparent on none."""
+    if opacity >= 1:
+        return strip
+    share = np.uint32(round(opacity * 256))
     if ground[3] == 255:
-        out[..., :3] = np.rint(colour)
-    else:
-        bare = np.asarray(ground[:3], np.float32)
-        straight = np.where(total > 0, colour / np.maximum(total, 1e-6), bare)
-        out[..., :3] = np.rint(np.clip(straight, 0, 255))
-    out[..., 3:] = np.rint(total * 255)
+        rest = np.uint32(256) - share
+        even, odd = packed(ground) & _EVEN, packed(ground) >> np.uint32(8) & _EVEN
+        low = ((strip & _EVEN) * share + even * rest) >> np.uint32(8) & _EVEN
+        high = ((strip >> np.uint32(8) & _EVEN) * share + odd * rest) & ~_EVEN
+        return low | high
+    out = np.ascontiguousarray(strip).copy()
+    alpha = out.view(np.uint8).reshape(*strip.shape, 4)[..., 3]
+    alpha[:] = alpha.astype(np.uint16) * np.uint16(share) >> np.uint16(8)
     return out
 
 
-def _rows(
-    lines: tuple[Line, ...], top: int, row: int, ink: Colour
-) -> Iterable[tuple[Line, int, int, Colour]]:
-    return [(line, top + index * row, row, ink) for index, line in enumerate(lines)]
+def packed(colour: Colour) -> np.uint32:
+    """Return a colour as one pixel."""
+    return np.array(colour, np.uint8).view(np.uint32)[0]
 
 
-def _write(
-    canvas: NDArray[np.float32],
-    line: Line,
-    place: tuple[int, int],
-    look: tuple[Metrics, Theme],
-    ink: Colour,
-) -> None:
-    """Draw a line at a row's top, at the side where its paragraph begins."""
-    (top, row), (sizes, theme) = place, look
-    above, below = round(line.size * ABOVE), round(line.size * BELOW)
-    mask = coverage(line, above, below, side=sizes.padding)
-    baseline = top + round(row * 0.72)
-    left = sizes.bar + sizes.padding
-    if line.right_to_left:
-        left += max(0, sizes.text_width - round(line.width))
-    rows = slice(max(0, baseline - above), min(len(canvas), baseline + below))
-    cut = mask[rows.start - (baseline - above) : rows.stop - (baseline - above)]
-    cut = cut[:, : canvas.shape[1] - left]
-    area = canvas[rows, left : left + cut.shape[1]]
-    if theme.outline[3]:
-        _fill(area, _spread(cut, max(2, round(line.size / 16))), theme.outline)
-    _fill(area, cut, ink)
+def _draw(line: Line, ink: Colour, theme: Theme, ground: Colour, side: int) -> Mark:
+    mask = coverage(line, round(line.size * ABOVE), round(line.size * BELOW), side=side)
+    if not theme.outline[3]:
+        return Mark(_table(ink, ground)[mask], mask > 0)
+    rim = _spread(mask, max(2, round(line.size / 16)))
+    under, alpha = _mixed(theme.outline, ground, rim.astype(np.float32) / 255)
+    share = mask.astype(np.float32)[..., None] / 255
+    total = share + alpha * (1 - share)
+    colour = np.asarray(ink[:3], np.float32) * share + under * alpha * (1 - share)
+    return Mark(_packed(colour / np.maximum(total, 1e-6), total), rim > 0)
 
 
-def _fill(canvas: NDArray[np.float32], mask: Mask, colour: Colour) -> None:
-    """Lay a colour over a premultiplied canvas wherever the mask says."""
-    alpha = mask.astype(np.float32)[..., None] * (colour[3] / (255 * 255))
-    ink = np.array([*colour[:3], 255], np.float32)
-    canvas *= 1 - alpha
-    canvas += alpha * ink
+def _over(colour: Colour, ground: Colour) -> Colour:
+    red, green, blue, alpha = _table(colour, ground)[255:].view(np.uint8).tolist()
+    return red, green, blue, alpha
+
+
+@lru_cache(maxsize=64)
+def _table(ink: Colour, ground: Colour) -> Pixels:
+    """Return the pixel of each coverage of an ink on a ground, shape (256,)."""
+    colour, alpha = _mixed(ink, ground, np.arange(256, dtype=np.float32) / 255)
+    return _packed(colour, alpha)
+
+
+def _mixed(ink: Colour, ground: Colour, cover: Floats) -> tuple[Floats, Floats]:
+    """Return straight colours 0-255 and alphas 0-1 of an ink that covers a ground by shares."""
+    share = cover[..., None] * np.float32(ink[3] / 255)
+    behind = (1 - share) * np.float32(ground[3] / 255)
+    alpha = share + behind
+    colour = np.asarray(ink[:3], np.float32) * share + np.asarray(ground[:3], np.float32) * behind
+    bare = np.asarray(ground[:3], np.float32)
+    return np.where(alpha > 0, colour / np.maximum(alpha, 1e-6), bare), alpha
+
+
+def _packed(colour: Floats, alpha: Floats) -> Pixels:
+    channels = np.concatenate([np.clip(colour, 0, 255), alpha * 255], axis=-1)
+    return np.ascontiguousarray(np.rint(channels).astype(np.uint8)).view(np.uint32)[..., 0]
 
 
 def _spread(mask: Mask, reach: int) -> Mask:
     """Return a mask with a rim of some pixels around everything, rounded."""
-    out = mask.copy()
     height, width = mask.shape
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            if down * down + right * right <= reach * reach + 1:
-                to = out[
-                    max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)
-                ]
-                of = mask[
-                    max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)
-                ]
-                np.maximum(to, of, out=to)
+    wide = np.pad(mask, reach)
+    out = mask.copy()
+    for down in range(2 * reach + 1):
+        for right in range(2 * reach + 1):
+            if (down - reach) ** 2 + (right - reach) ** 2 <= reach * reach + 1:
+                np.maximum(out, wide[down : down + height, right : right + width], out=out)
     return out
 
 

@@ -18,7 +18,7 @@ SLOTS = 2
 """Speakers shown at once."""
 COLOURS = 8
 """Colours of speakers; every theme has as many."""
-FADE_STEPS = 12
+FADE_STEPS = 10
 """Different opacities of a caption that fades: each costs one redrawing of it."""
 MAX_PASSAGES = 8
 """Utterances of a speaker that are held; the oldest gives way."""

@@ -35,6 +35,7 @@ from livetranslate.services.cli import (
     serve,
     transcribe,
     up,
+    voices,
     webcam,
 )
 from livetranslate.services.cli.output import show_error
@@ -51,6 +52,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     config,
     webcam,
     db,
+    voices,
     doctor,
     load,
     bench,

@@ -47,14 +47,14 @@ def migrate(database_url: UrlOption = None, json: JsonOption = False) -> None:
     """Bring the tables to the newest revision."""
     from livetranslate.storage import schema
 
-    _say_revision(_with_database(database_url, schema.migrate), json)
+    _say_revision(with_database(database_url, schema.migrate), json)
 
 
 def status(database_url: UrlOption = None, json: JsonOption = False) -> None:
     """Show connection, revision, rows and missing indexes; exits with 1 if something is wrong."""
     from livetranslate.storage import admin
 
-    found = _with_database(database_url, admin.status)
+    found = with_database(database_url, admin.status)
     if json:
         write_json(found)
     else:
@@ -75,7 +75,7 @@ def backup(
 
     now = datetime.now(UTC)
     target = file or Path(f"livetranslate-{now:%Y%m%d-%H%M%S}.backup")
-    header = _with_database(database_url, lambda database: backups.backup(database, target, at=now))
+    header = with_database(database_url, lambda database: backups.backup(database, target, at=now))
     if json:
         write_json({"file": str(target), "revision": header.revision, "rows": header.rows})
     else:
@@ -94,7 +94,7 @@ def restore(
 
     if not yes:
         typer.confirm("This removes everything in the database now. Go on?", abort=True, err=True)
-    header = _with_database(database_url, lambda database: backups.restore(database, file))
+    header = with_database(database_url, lambda database: backups.restore(database, file))
     if json:
         write_json({"file": str(file), "revision": header.revision, "rows": header.rows})
     else:
@@ -108,7 +108,7 @@ def _options(database_url: str | None) -> DatabaseOptions:
     return load_settings(database_url=database_url).database_options()
 
 
-def _with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
+def with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
     """Return what ``work`` makes of the database."""
     from livetranslate.storage.database import Database
 

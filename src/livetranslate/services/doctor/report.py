@@ -8,6 +8,7 @@ from pathlib import Path
 from livetranslate.asr.models.store import ModelStore
 from livetranslate.services.doctor.database import check_database
 from livetranslate.services.doctor.findings import Finding
+from livetranslate.services.doctor.fonts import check_fonts
 from livetranslate.services.doctor.machine import check_machine
 from livetranslate.services.doctor.redis import check_redis
 from livetranslate.services.doctor.speech import check_speech
@@ -27,5 +28,6 @@ async def examine(settings: Settings) -> list[Finding]:
         *await check_translation(settings.translation_options()),
         await check_database(settings.database_options()),
         await check_redis(redis.get_secret_value() if redis else None),
+        check_fonts(),
         *check_machine(places),
     ]

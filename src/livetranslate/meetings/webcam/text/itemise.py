@@ -19,8 +19,11 @@ from livetranslate.meetings.webcam.text.fonts import FontFace, FontLibrary
 RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur", "yi", "ps", "sd", "ug", "dv", "ckb", "syr"})
 
 _CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF))
+_PICTOGRAMS = "pictograms"
 _REMOVED = frozenset({"BN", "LRE", "LRO", "RLE", "RLO", "PDF"})
 """Classes of characters that rule X9 of the algorithm leaves out: joiners, among others."""
+_TURNING = frozenset({"R", "AL", "AN"})
+"""Classes without which nothing runs from right to left."""
 _STEPS: tuple[Callable[[Any, bool], None], ...] = (
     algorithm.explicit_embed_and_overrides,
     algorithm.resolve_weak_types,
@@ -59,21 +62,18 @@ def clusters(text: str) -> Iterator[str]:
 def told(text: str, language: str, fonts: FontLibrary) -> tuple[str, frozenset[str]]:
     """Return text with what no font can write replaced by a word about it, and the scripts it is.
 
-    Each stretch of such characters becomes «[no font: DEVANAGARI]»; a pictogram is left out.
+    The first stretch of a script becomes «[no font: DEVANAGARI]», later ones and pictograms go.
     """
     pieces: list[str] = []
     missing: set[str] = set()
-    lately = ""
     for cluster in clusters(text):
         if cluster.isspace() or fonts.face(cluster, language) is not None:
             pieces.append(cluster)
-            lately = lately if cluster.isspace() else ""
             continue
         name = _script_name(cluster[0])
-        missing.add(name)
-        if name != lately and name != "pictograms":
+        if name not in missing and name != _PICTOGRAMS:
             pieces.append(f"[no font: {name}]")
-        lately = name
+        missing.add(name)
     return clean("".join(pieces)), frozenset(missing)
 
 
@@ -115,6 +115,8 @@ def runs(
 
 def _levels(text: str, right_to_left: bool) -> list[int]:
     """Return the embedding level of each character."""
+    if not right_to_left and _TURNING.isdisjoint(map(unicodedata.bidirectional, text)):
+        return [0] * len(text)
     kept = [one for one in text if unicodedata.bidirectional(one) not in _REMOVED]
     storage: Any = algorithm.get_empty_storage()
     storage["base_level"] = int(right_to_left)
@@ -161,5 +163,5 @@ def _script(character: str) -> str | None:
 
 def _script_name(character: str) -> str:
     if unicodedata.category(character) in {"So", "Sk", "Co", "Cn", "Cs"}:
-        return "pictograms"
+        return _PICTOGRAMS
     return unicodedata.name(character, "unknown").split()[0].split("-")[0]
