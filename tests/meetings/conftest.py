@@ -34,6 +34,7 @@ async def meeting(chromium: str) -> AsyncIterator[Meeting]:
 @pytest.fixture
 async def staged(meeting: Meeting) -> AsyncIterator[Meeting]:
     """A meeting in which recordings can be spoken, over two channels."""
-    async with open_stage(meeting.server, meeting.room, channels=2):
+    async with open_stage(meeting.server, meeting.room, channels=2) as page:
+        meeting.stage = page
         yield meeting
         await meeting.bots.close()

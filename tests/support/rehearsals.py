@@ -39,11 +39,13 @@ class Meeting:
     Attributes:
         room: The host's side.
         knocks: Guests that came to the lobby.
+        stage: The cast's page, if it is open.
     """
 
     def __init__(self, server: RehearsalServer, room: Room) -> None:
         self.server = server
         self.room = room
+        self.stage: Any = None
         self.knocks: asyncio.Queue[Guest] = asyncio.Queue()
         self.room.on_knock = self.knocks.put_nowait
         self.bots = self.manager()
@@ -54,15 +56,27 @@ class Meeting:
         self.bots = BotManager(BotOptions(rehearsal_origin=self.server.origin, **wanted), resolve)
         return self.bots
 
-    async def send(self, name: str = "Captions") -> tuple[str, Ear]:
+    async def send(self, name: str = "Captions", *, camera: bool = False) -> tuple[str, Ear]:
         """Send a bot; return its id and what it hears."""
         ear = Ear()
-        request = BotRequest(meeting_url=self.server.url(self.room), bot_name=name)
+        url = self.server.url(self.room)
+        request = BotRequest(meeting_url=url, bot_name=name, camera=camera)
         return (await self.bots.start(request, "session", ear)).bot_id, ear
 
     async def knock(self) -> Guest:
         """Wait until somebody knocks."""
         return await asyncio.wait_for(self.knocks.get(), PATIENT_S)
+
+    async def received(
+        self, guest: Guest, fits: Callable[[dict[str, Any]], bool] | None = None
+    ) -> dict[str, Any]:
+        """What the others get of a guest's camera, once frames come and it fits."""
+        async with asyncio.timeout(PATIENT_S):
+            while True:
+                found = await self.stage.evaluate("id => window.received(id)", guest.person.id)
+                if found["fps"] > 0 and (fits is None or fits(found)):
+                    return found
+                await asyncio.sleep(0.2)  # statistics set no event
 
     async def until(self, bot_id: str, fits: Callable[[BotStatus], bool]) -> BotStatus:
         """Wait until a bot's status fits."""

@@ -15,6 +15,7 @@ from livetranslate.domain.errors import InvalidInput, LiveTranslateError
 from livetranslate.meetings.address import MeetingAddress
 from livetranslate.meetings.attribution import Attribution, Spoke
 from livetranslate.meetings.browser import BrowserPlan, Browsers
+from livetranslate.meetings.camera import PageCamera
 from livetranslate.meetings.errors import BrowserUnavailable
 from livetranslate.meetings.hearing import BLOCK_S, Block, Deafness, Unbroken, decode_block
 from livetranslate.meetings.observation import Participant
@@ -64,6 +65,7 @@ class Bot:
         heard_s: Seconds of audio heard.
         deaf: Whether others speak and nothing is heard.
         missing: Blocks of audio that never came.
+        camera: Takes the frames that are to be seen.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Bot:
         self.participants: tuple[Participant, ...] = ()
         self.restarts = 0
         self.heard_s = 0.0
+        self.camera = PageCamera(asyncio.get_running_loop())
         self._address = address
         self._options = options
         self._browsers = browsers
@@ -174,17 +177,35 @@ class Bot:
             page = await MeetingPage.open(
                 context, self._address.url, self._on_block, self._options.start_s
             )
-            while not self._stop.is_set():
-                verdict = await self._step(page)
-                if verdict.cause is not None:
-                    if verdict.state is BotState.LEAVING:
-                        self._become(BotState.LEAVING)
-                        await page.leave()
-                    return self._end(verdict.cause, None)
-                await self._pause()
-            self._become(BotState.LEAVING)
-            await page.leave()
-            self._end(EndCause.STOPPED, None)
+            drawing = asyncio.create_task(self._draw(page), name=f"{self.bot_id} draws")
+            try:
+                await self._stay(page)
+            finally:
+                drawing.cancel()
+                await asyncio.gather(drawing, return_exceptions=True)
+
+    async def _stay(self, page: MeetingPage) -> None:
+        """Look and act until the bot's end."""
+        while not self._stop.is_set():
+            verdict = await self._step(page)
+            if verdict.cause is not None:
+                if verdict.state is BotState.LEAVING:
+                    self._become(BotState.LEAVING)
+                    await page.leave()
+                return self._end(verdict.cause, None)
+            await self._pause()
+        self._become(BotState.LEAVING)
+        await page.leave()
+        self._end(EndCause.STOPPED, None)
+
+    async def _draw(self, page: MeetingPage) -> None:
+        """Bring the picture's changes to the page's camera."""
+        patch = self.camera.whole()
+        with suppress(PageLost):  # whoever looks at the page finds out too
+            while True:
+                if patch is not None:
+                    await page.draw(patch)
+                patch = await self.camera.next()
 
     async def _step(self, page: MeetingPage) -> Verdict:
         seen = await page.look()
@@ -192,7 +213,7 @@ class Bot:
         if verdict.act is Act.START_OVER:
             raise PageLost("the page shows no call any more")
         if verdict.act is Act.ASK_TO_JOIN:
-            await page.ask_to_join(self.request.bot_name, camera=False)
+            await page.ask_to_join(self.request.bot_name, camera=self.request.camera)
         if verdict.cause is None:
             await self._take(page, verdict.state, seen.participants)
         return verdict
@@ -204,7 +225,7 @@ class Bot:
             self._names.update({one.id: one.name for one in participants if not one.is_self})
             self.participants = participants
             if self.state is not BotState.ACTIVE:
-                await page.set_devices(camera=False)  # a lobby may have changed them
+                await page.set_devices(camera=self.request.camera)  # a lobby may have changed them
         if state is BotState.NEEDS_HELP:
             self.reason = "the page asks for something that the bot does not know"
         elif self.state is BotState.NEEDS_HELP:

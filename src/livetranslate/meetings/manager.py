@@ -14,6 +14,7 @@ from livetranslate.domain.errors import InvalidInput, NotFound, Overloaded
 from livetranslate.meetings.address import MeetingAddress, Resolve, check_meeting_url
 from livetranslate.meetings.bot import Bot, Hearer
 from livetranslate.meetings.browser import Browsers, find_chromium
+from livetranslate.meetings.camera import PageCamera
 from livetranslate.meetings.observation import Participant
 from livetranslate.meetings.options import BotOptions, BotRequest
 from livetranslate.meetings.states import BotState, EndCause
@@ -137,6 +138,10 @@ class BotManager:
     def get(self, bot_id: str) -> BotStatus:
         """Return a bot; raises NotFound."""
         return self._kept(bot_id).status()
+
+    def camera(self, bot_id: str) -> PageCamera:
+        """Return what takes the frames that a bot shows; raises NotFound."""
+        return self._kept(bot_id).bot.camera
 
     async def stop(self, bot_id: str) -> BotStatus:
         """Make a bot leave, and return once nothing of it runs; raises NotFound."""

@@ -42,7 +42,9 @@ class BotRequest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         meeting_url: Where to.
         bot_name: Name it joins with.
+        camera: Whether it is seen, with subtitles for a picture.
     """
 
     meeting_url: str
     bot_name: str = "LiveTranslate (captions bot)"
+    camera: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import msgspec
 import structlog
 
 from livetranslate.meetings import meet
+from livetranslate.meetings.camera import Patch
 from livetranslate.meetings.observation import Observation
 
 if TYPE_CHECKING:
@@ -101,6 +103,12 @@ class MeetingPage:
         """Turn the microphone off and the camera as wanted, where they are not so already."""
         await self._press("microphone_off")
         await self._press("camera_on" if camera else "camera_off")
+
+    async def draw(self, patch: Patch) -> None:
+        """Draw on the picture that the camera sends; raises PageLost."""
+        where = {name: getattr(patch, name) for name in ("left", "top", "width", "height")}
+        picture = {"png": b64encode(patch.png).decode(), **where}
+        await self._evaluate("(picture) => window.livetranslateEar?.draw(picture)", picture)
 
     async def leave(self) -> None:
         """Leave the call, or the wait for it; nothing happens where the page offers no way."""

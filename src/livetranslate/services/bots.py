@@ -9,18 +9,20 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from livetranslate.domain.errors import LiveTranslateError
+from livetranslate.domain.errors import LiveTranslateError, NotFound
 from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.domain.speakers import SpeakerEvidence, SpeakerSource
 from livetranslate.meetings.attribution import Spoke
 from livetranslate.meetings.manager import BotManager, BotStatus
 from livetranslate.meetings.options import BotRequest
 from livetranslate.meetings.states import BotState
+from livetranslate.services.bot_camera import BotCamera
 from livetranslate.sessions.manager import SessionManager
 from livetranslate.sessions.naming import SpeakerNaming
 from livetranslate.settings import Settings
 
 RETRY_S = 0.5
+CLOSE_S = 5.0
 PATIENCE_S = 60.0
 """Seconds for which a session's log may be away before its bot gives up."""
 _log = structlog.get_logger(__name__)
@@ -33,13 +35,15 @@ class BotOrder(msgspec.Struct, frozen=True, kw_only=True):
         meeting_url: Where to.
         bot_name: Name it joins with.
         language: Language spoken, or ``auto``.
-        target_languages: Languages to translate into.
+        target_languages: Languages to translate into; the first is shown by the webcam.
+        virtual_webcam: Whether it shows subtitles through its camera.
     """
 
     meeting_url: str
     bot_name: str = "LiveTranslate (captions bot)"
     language: str = "auto"
     target_languages: tuple[str, ...] = ()
+    virtual_webcam: bool = False
 
 
 class MeetingBots:
@@ -55,7 +59,8 @@ class MeetingBots:
         self._sessions = sessions
         self._naming = naming
         self._ears: dict[str, _SessionEar] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._cameras: dict[str, BotCamera] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._bots = BotManager(settings.bot_options(), resolve, on_end=self._on_end)
 
     async def start(self, order: BotOrder) -> BotStatus:
@@ -66,7 +71,11 @@ class MeetingBots:
             BrowserUnavailable: There is no browser here.
             Overloaded: No more bots or sessions are taken.
         """
-        request = BotRequest(meeting_url=order.meeting_url, bot_name=order.bot_name)
+        request = BotRequest(
+            meeting_url=order.meeting_url,
+            bot_name=order.bot_name,
+            camera=order.virtual_webcam,
+        )
         await self._bots.check(request)
         config = SessionConfig(
             language=order.language,
@@ -81,7 +90,33 @@ class MeetingBots:
             await ear.end(EndReason.FAILED)
             raise
         self._ears[status.bot_id] = ear
+        if order.virtual_webcam:
+            self._show(status, order.target_languages)
         return status
+
+    def _show(self, status: BotStatus, targets: tuple[str, ...]) -> None:
+        """Let a bot show its session's subtitles; without fonts it goes on unseen."""
+        sinks = [self._bots.camera(status.bot_id)]
+        try:
+            camera = BotCamera(self._sessions.log, status.session_id, targets, sinks)
+        except LiveTranslateError as error:
+            _log.warning("no subtitles", bot_id=status.bot_id, reason=error.message)
+            return
+        self._cameras[status.bot_id] = camera
+        self._keep(asyncio.create_task(camera.run(), name=f"{status.bot_id} camera"))
+
+    def frame(self, bot_id: str) -> bytes:
+        """Return what a bot shows at present as a PNG file; blocks for as long as a frame.
+
+        Raises:
+            NotFound: There is no such bot, or it shows nothing.
+        """
+        self._bots.get(bot_id)
+        if bot_id not in self._cameras:
+            raise NotFound(
+                "this bot shows nothing now; ask for it with virtual_webcam", field="bot_id"
+            )
+        return self._cameras[bot_id].png()
 
     def list(self) -> list[BotStatus]:
         """Return all bots, the newest first."""
@@ -98,7 +133,11 @@ class MeetingBots:
     async def close(self) -> None:
         """Make all bots leave, and end their sessions."""
         await self._bots.close()
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _on_end(self, status: BotStatus) -> None:
         ear = self._ears.pop(status.bot_id, None)
@@ -106,9 +145,13 @@ class MeetingBots:
             return
         heard = status.heard_s > 0 or status.state is BotState.COMPLETED
         reason = EndReason.CLIENT_ENDED if heard else EndReason.FAILED
-        task = asyncio.create_task(ear.end(reason))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._cameras.pop(status.bot_id, None)
+        self._keep(asyncio.create_task(ear.end(reason)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 class _SessionEar:

@@ -5,6 +5,7 @@
   if (window.top !== window || window.livetranslateEar) return;
   const RATE = 16000;
   const BLOCK = 2560;
+  const FRAMES = 30;
   const INPUTS = 32;
   const MOST_UNDERWAY = 180;
 
@@ -161,14 +162,28 @@
   const canvas = document.createElement("canvas");
   canvas.width = 1280;
   canvas.height = 720;
+  const pen = canvas.getContext("2d", { alpha: false });
+  pen.fillRect(0, 0, canvas.width, canvas.height);
   let camera = null;
+  let beat = 0;
   const video = () => {
-    const pen = canvas.getContext("2d");
     if (camera === null) {
-      pen.fillRect(0, 0, canvas.width, canvas.height);
-      camera = canvas.captureStream(30).getVideoTracks()[0];
+      camera = canvas.captureStream(FRAMES).getVideoTracks()[0];
+      // A canvas that nobody draws on sends nothing, and is taken for a frozen camera.
+      setInterval(() => {
+        pen.fillStyle = beat++ % 2 ? "#000000" : "#010101";
+        pen.fillRect(0, 0, 1, 1);
+      }, 1000 / FRAMES);
     }
     return camera.clone();
+  };
+  const draw = async ({ png, left, top, width, height }) => {
+    const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+    const picture = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    pen.fillStyle = "#000000";
+    pen.fillRect(left, top, width, height);
+    pen.drawImage(picture, left, top);
+    picture.close();
   };
   const silence = () => {
     const quiet = new AudioContext();
@@ -183,6 +198,7 @@
     };
   }
   window.livetranslateEar = {
+    draw,
     state: () => ({ blocks: seq, missed, tracks: heard.size, running: context?.state ?? "none" }),
   };
 }

@@ -1,7 +1,8 @@
-"""The meeting bots: ``POST`` and ``GET /api/bots``, ``GET`` and ``DELETE /api/bots/{id}``."""
+"""The meeting bots: ``/api/bots``, and each with its state and its picture."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -40,11 +41,17 @@ def bots_router(bots: MeetingBots) -> APIRouter:
     async def one(bot_id: str) -> Response:
         return _json(bots.get(bot_id))
 
+    @router.get("/{bot_id}/frame.png", summary="What a bot shows through its camera")
+    async def frame(bot_id: str) -> Response:
+        picture = await asyncio.to_thread(bots.frame, bot_id)
+        headers = {"Cache-Control": "no-store"}
+        return Response(picture, media_type="image/png", headers=headers)
+
     @router.delete("/{bot_id}", summary="Make a bot leave; answers once it has")
     async def stop(bot_id: str) -> Response:
         return _json(await bots.stop(bot_id))
 
-    _ = (start, listed, one, stop)
+    _ = (start, listed, one, frame, stop)
     return router
 
 

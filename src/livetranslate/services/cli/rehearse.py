@@ -102,5 +102,10 @@ def _summary(outcome: Outcome) -> None:
             f"{score.found} of {score.spoken} spoken words found, "
             f"{100 * score.named / score.written:.0f} % of {score.written} under the right name."
         )
+    camera = outcome.camera
+    console.print(
+        f"The others received its camera at {camera.get('fps', 0):.0f} frames a second, "
+        f"{camera.get('width', 0):.0f}x{camera.get('height', 0):.0f}."
+    )
     for path in outcome.files:
         console.print(f"  {path}")

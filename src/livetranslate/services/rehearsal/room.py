@@ -74,8 +74,12 @@ class Room:
     @property
     def people(self) -> list[Person]:
         """Who is in the call, the cast first."""
-        inside = [one.person for one in self._guests.values() if one.place is Place.CALL]
-        return [*self._cast.values(), *inside]
+        return [*self._cast.values(), *(one.person for one in self.inside)]
+
+    @property
+    def inside(self) -> list[Guest]:
+        """Guests in the call."""
+        return [one for one in self._guests.values() if one.place is Place.CALL]
 
     def guest(self, guest_id: str) -> Guest:
         """Return a guest; raises NotFound."""

@@ -60,12 +60,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         bot: The bot's last status.
         score: Words and names; None where the recordings' words are not known.
+        camera: What the others received of the bot's camera in the end (frames a second, size).
         files: Transcripts.
         engine: Speech engine at work.
     """
 
     bot: dict[str, Any]
     score: Score | None
+    camera: dict[str, float]
     files: list[Path]
     engine: str
 
@@ -90,11 +92,35 @@ async def rehearse(
         room.on_knock = lambda guest: _admit(room, guest, tell)
         settings = {**plan.settings, "rehearsal_origin": server.origin}
         tell(f"meeting at {server.url(room)}")
-        async with open_stage(server, room), run_platform(settings) as platform:
+        async with open_stage(server, room) as stage, run_platform(settings) as platform:
             tell(f"platform at {platform.url}: {platform.engine}")
-            bot, heard = await _meeting(plan, server, room, platform, lines, (tell, show))
-            files = await _transcripts(plan, platform, bot)
-            return Outcome(bot=bot, score=_score(lines, heard), files=files, engine=platform.engine)
+            watch = _Watch(stage, room, plan.output / "camera.png")
+            bot, heard = await _meeting(plan, server, room, platform, lines, (tell, show), watch)
+            files = [*await _transcripts(plan, platform, bot), watch.picture]
+            return Outcome(
+                bot=bot,
+                score=_score(lines, heard),
+                camera=watch.received,
+                files=files,
+                engine=platform.engine,
+            )
+
+
+class _Watch:
+    """Looks at what the others receive of the bot's camera."""
+
+    def __init__(self, stage: Any, room: Room, picture: Path) -> None:
+        self._stage = stage
+        self._room = room
+        self.picture = picture
+        self.received: dict[str, float] = {}
+
+    async def look(self) -> None:
+        """Take a picture, and note the figures."""
+        for guest in self._room.inside:
+            name = guest.person.id
+            self.received = await self._stage.evaluate("id => window.received(id)", name)
+            await self._stage.locator(f"#camera-{name}").screenshot(path=self.picture)
 
 
 async def _lines(plan: RehearsalPlan) -> list[Line]:
@@ -116,6 +142,7 @@ async def _meeting(
     platform: Platform,
     lines: list[Line],
     say: tuple[Callable[[str], None], Callable[[Heard], None]],
+    watch: _Watch,
 ) -> tuple[dict[str, Any], list[Heard]]:
     """Hold the meeting; returns the bot's last status and what was written."""
     tell, show = say
@@ -123,6 +150,7 @@ async def _meeting(
         "meeting_url": server.url(room),
         "language": plan.language,
         "target_languages": plan.targets,
+        "virtual_webcam": True,
     }
     bot = await _call(plan, platform, "POST", "/api/bots", order)
     address = f"/api/bots/{bot['bot_id']}"
@@ -135,6 +163,7 @@ async def _meeting(
         tell("the bot is in the meeting")
         await _speak(server, room, lines)
         await asyncio.sleep(SETTLE_S)
+        await watch.look()
         tell("the host ends the meeting")
         room.end()
         bot = await _until(plan, platform, address, "completed")

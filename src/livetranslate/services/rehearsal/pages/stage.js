@@ -151,4 +151,23 @@ const room = connect(`/signal/${code}/stage`, async (message) => {
     await room.say({ type: "failed", cue: message.cue ?? null, reason: String(error) });
   }
 });
+// What arrives of a guest's camera: frames a second, size, frames in all, and the share of its
+// pixels that are bright, as letters are.
+window.received = async (id) => {
+  const stats = [...((await listeners.get(id)?.peer.getStats())?.values() ?? [])];
+  const video = stats.find((one) => one.type === "inbound-rtp" && one.kind === "video");
+  const element = document.getElementById(`camera-${id}`);
+  const pen = new OffscreenCanvas(320, 180).getContext("2d");
+  if (element) pen.drawImage(element, 0, 0, 320, 180);
+  const { data } = pen.getImageData(0, 0, 320, 180);
+  let bright = 0;
+  for (let at = 0; at < data.length; at += 4) if (data[at + 1] > 140) bright++;
+  return {
+    fps: video?.framesPerSecond ?? 0,
+    width: video?.frameWidth ?? 0,
+    height: video?.frameHeight ?? 0,
+    frames: video?.framesDecoded ?? 0,
+    bright: bright / (320 * 180),
+  };
+};
 void room.say({ type: "open" });
