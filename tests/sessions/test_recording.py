@@ -60,14 +60,13 @@ class Archive:
             self.asked.clear()
             await self.asked.wait()
 
-    def audio(self) -> np.ndarray:
-        """What is stored; each part begins where the one before ends."""
-        at = 0.0
-        files = sorted(self.files, key=lambda file: file.start)
-        for file in files:
-            assert file.start == at
-            at = file.end
-        return np.concatenate([as_pcm(decode_file(file.content)) for file in files])
+    def whole(self) -> list[AudioChunkFile]:
+        """What is stored from the begin on without a gap."""
+        found: list[AudioChunkFile] = []
+        for file in sorted(self.files, key=lambda file: file.start):
+            if file.start == (found[-1].end if found else 0.0):
+                found.append(file)
+        return found
 
 
 class Feeder:
@@ -93,10 +92,11 @@ class House:
             await self.manager.feed("s1", self.client, seq, chunk)
 
     async def stored(self, end_s: float) -> np.ndarray:
-        """What is stored, once it goes up to a time."""
-        files = self.archive.files
-        await self.archive.until(lambda: bool(files) and files[-1].end >= end_s)
-        return self.archive.audio()
+        """What is stored, once it goes up to a time; the parts come in any order."""
+        archive = self.archive
+        await archive.until(lambda: bool(archive.whole()) and archive.whole()[-1].end >= end_s)
+        assert archive.whole() == sorted(archive.files, key=lambda file: file.start)
+        return np.concatenate([as_pcm(decode_file(file.content)) for file in archive.whole()])
 
     async def errors(self) -> list[str]:
         events = await self.log.read_events("s1", 0)
