@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+import numpy as np
 import pytest
 
 from bench.meetings import recorded
@@ -12,7 +13,7 @@ from livetranslate.domain.speakers import SpeakerEvidence, SpeakerSource
 from livetranslate.domain.speech import Word
 from support.hosting import HostLog, Listener, Stage, finals, said
 from support.speech import FOLDER, recording
-from support.told_speech import ToldEngine, ToldSession, as_pcm
+from support.told_speech import RATE, ToldEngine, ToldSession, as_pcm, real_session
 
 CUT_S = 23.0
 
@@ -92,6 +93,45 @@ async def test_segments_are_cut_at_turns_and_the_past_and_future_get_the_name(st
     ]
     assert manual.segment_ids[0] == "seg-00001"
     assert any(one.speaker_name == "Anna" for one in finals(events))
+
+
+async def test_five_people_are_told_apart_and_named_in_past_and_future() -> None:
+    takes = (
+        "en_00",
+        "en_01",
+        "en_02",
+        "en_05",
+        "en_22",
+        "en_02",
+        "en_25",
+        "en_22",
+        "en_00",
+        "en_05",
+    )
+    people = {"en_00": 0, "en_01": 1, "en_25": 1, "en_02": 2, "en_05": 3, "en_22": 4}
+    pause_s = 0.5
+    meeting = real_session(*takes, pause_s=pause_s)
+    ends = np.cumsum([len(recording(name).audio) / RATE + pause_s for name in takes])
+    stage = Stage(ToldEngine(meeting))
+    await stage.open(diarization=True)
+    await stage.feed(meeting.cut(float(ends[5])))
+    for number in range(5):
+        name = SpeakerEvidence(
+            source=SpeakerSource.MANUAL,
+            speaker_name=f"Person {number}",
+            speaker_id=f"SPEAKER_{number:02d}",
+        )
+        await stage.log.append_evidence("s1", name)
+    await stage.feed(meeting, since_s=float(ends[5]))
+    await stage.end()
+    await (await stage.host()).run()
+    events = await stage.events()
+    await stage.close()
+    assert said(events) == meeting.text
+    found = speakers_of(events)
+    for segment in finals(events):
+        person = people[takes[int(np.searchsorted(ends, (segment.start + segment.end) / 2))]]
+        assert found[segment.segment_id] == (f"SPEAKER_{person:02d}", f"Person {person}")
 
 
 async def test_without_diarization_nobody_is_named(stage: Stage) -> None:
