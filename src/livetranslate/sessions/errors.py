@@ -6,8 +6,6 @@ import msgspec
 
 from livetranslate.domain.errors import InternalError, LiveTranslateError, error_types
 
-_types = error_types()
-
 
 class ErrorData(msgspec.Struct, frozen=True, array_like=True):
     """What an error consists of.
@@ -31,7 +29,7 @@ def error_data(error: LiveTranslateError) -> ErrorData:
 
 def rebuilt(data: ErrorData) -> LiveTranslateError:
     """Put an error together again; one of an unknown code becomes an InternalError."""
-    kind = _types.get(data.code, InternalError)
+    kind = error_types().get(data.code, InternalError)
     error = kind.__new__(kind)
     LiveTranslateError.__init__(error, data.message)
     for name, value in data.attributes.items():
