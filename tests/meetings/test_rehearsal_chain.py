@@ -77,7 +77,7 @@ async def test_everyones_words_come_out_under_the_right_name(door: Door, staged:
         speaker = person or room.join("Chi")  # comes late, on a channel that was another's
         await server.speak(room, speaker.id, recording(name).path)
         said.append((speaker.name, recording(name).text))
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(0.8)  # the pause that people make between two turns
     room.remove(guest)
 
     ended = await door.until(f"/api/bots/{bot['bot_id']}", "state", "failed")

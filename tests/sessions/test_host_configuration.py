@@ -110,7 +110,7 @@ async def test_a_changed_preset_is_in_force_with_the_next_chunk_and_told_once(
 ) -> None:
     await stage.configure(preset="noisy")
     await stage.open()
-    listener = Listener(stage.log)  # type: ignore[arg-type]
+    listener = Listener(stage.log)
     await stage.feed(SPOKEN)
     await stage.end()
     await (await stage.host(Heard(stage))).run()

@@ -72,7 +72,7 @@ function declaration(name, schema) {
 function render(schema) {
   const header =
     "// Generated from the wire codec by `npm run types`; do not edit.\n" +
-    "// A field with a default may be left out by either side, so it is optional here.\n\n";
+    "// A field with a default may be left out by either side, so it is optional here.\n";
   const parts = Object.entries(schema.$defs).map(([name, inner]) => declaration(name, inner));
   return header + parts.join("\n");
 }

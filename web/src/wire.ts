@@ -1,6 +1,5 @@
 // Generated from the wire codec by `npm run types`; do not edit.
 // A field with a default may be left out by either side, so it is optional here.
-
 /**
  * The configuration as a session really runs with it.
  *

@@ -201,9 +201,16 @@ async def _until(
 
 async def _transcripts(plan: RehearsalPlan, platform: Platform, bot: dict[str, Any]) -> list[Path]:
     session = f"/api/sessions/{bot['session_id']}"
-    async with asyncio.timeout(READY_S):
-        while (await _call(plan, platform, "GET", session))["status"] == "active":  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_S)
+    try:
+        async with asyncio.timeout(READY_S):
+            # Another process writes it down, which sets no event here.
+            while (await _call(plan, platform, "GET", session))["status"] == "active":  # noqa: ASYNC110 - as said
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError as error:
+        raise BackendUnavailable(
+            f"the session was not written down within {READY_S:g} s of its end; the platform's "
+            "output above says why"
+        ) from error
     files: list[Path] = []
     for name in ("md", "json", "srt"):
         data = await _fetch(plan, platform, "GET", f"{session}/transcript?format={name}")
