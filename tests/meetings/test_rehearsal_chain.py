@@ -71,6 +71,8 @@ async def test_everyones_words_come_out_under_the_right_name(door: Door, staged:
     ]
     status, problem = await door.call("POST", "/api/bots", order)
     assert (status, problem["code"]) == (503, "overloaded")
+    status, problem = await door.call("POST", "/api/bots", {**order, "record": True})
+    assert (status, problem["field"]) == (400, "record")
 
     said: list[tuple[str, str]] = []
     for person, name in ((ana, ANA), (ben, BEN), (None, CHI)):

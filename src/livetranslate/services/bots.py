@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from livetranslate.domain.errors import LiveTranslateError, NotFound
+from livetranslate.domain.errors import InvalidInput, LiveTranslateError, NotFound
 from livetranslate.domain.session import EndReason, SessionConfig
 from livetranslate.domain.speakers import SpeakerEvidence, SpeakerSource
 from livetranslate.meetings.attribution import Spoke
@@ -37,6 +37,7 @@ class BotOrder(msgspec.Struct, frozen=True, kw_only=True):
         language: Language spoken, or ``auto``.
         target_languages: Languages to translate into; the first is shown by the webcam.
         virtual_webcam: Whether it shows subtitles through its camera.
+        record: Refused: what a bot hears cannot be stored.
     """
 
     meeting_url: str
@@ -44,6 +45,7 @@ class BotOrder(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "auto"
     target_languages: tuple[str, ...] = ()
     virtual_webcam: bool = False
+    record: bool = False
 
 
 class MeetingBots:
@@ -71,6 +73,8 @@ class MeetingBots:
             BrowserUnavailable: There is no browser here.
             Overloaded: No more bots or sessions are taken.
         """
+        if order.record:
+            raise InvalidInput("what a bot hears cannot be stored; leave it out", field="record")
         request = BotRequest(
             meeting_url=order.meeting_url,
             bot_name=order.bot_name,
